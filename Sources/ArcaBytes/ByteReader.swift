@@ -1,0 +1,77 @@
+/// Reads fixed-width fields from a byte array, refusing every read past its end.
+///
+/// Integers are little-endian unless the name says `BE`. No call traps on any input.
+public struct ByteReader: Sendable {
+  /// The input; offsets in errors count from its first byte.
+  public let bytes: ArraySlice<UInt8>
+  /// How many bytes have been read.
+  public private(set) var offset = 0
+
+  /// Reads from the first byte of `bytes`.
+  public init(_ bytes: [UInt8]) {
+    self.bytes = bytes[...]
+  }
+
+  /// Reads from the first byte of the slice `bytes`.
+  public init(_ bytes: ArraySlice<UInt8>) {
+    self.bytes = bytes
+  }
+
+  /// How many bytes are left.
+  public var remaining: Int { bytes.count - offset }
+
+  /// Reads `count` bytes.
+  public mutating func slice(_ count: Int) throws(BytesError) -> ArraySlice<UInt8> {
+    guard count >= 0, count <= remaining else { throw BytesError(.truncated, at: offset) }
+    let start = bytes.startIndex + offset
+    offset += count
+    return bytes[start..<start + count]
+  }
+
+  /// Reads `count` bytes into an array of their own.
+  public mutating func array(_ count: Int) throws(BytesError) -> [UInt8] {
+    Array(try slice(count))
+  }
+
+  /// Passes over `count` bytes.
+  public mutating func skip(_ count: Int) throws(BytesError) {
+    _ = try slice(count)
+  }
+
+  /// Reads one byte.
+  public mutating func u8() throws(BytesError) -> UInt8 {
+    let one = try slice(1)
+    return one[one.startIndex]
+  }
+
+  /// Reads a 16-bit little-endian integer.
+  public mutating func u16() throws(BytesError) -> UInt16 {
+    UInt16(truncatingIfNeeded: try little(2))
+  }
+
+  /// Reads a 32-bit little-endian integer.
+  public mutating func u32() throws(BytesError) -> UInt32 {
+    UInt32(truncatingIfNeeded: try little(4))
+  }
+
+  /// Reads a 64-bit little-endian integer.
+  public mutating func u64() throws(BytesError) -> UInt64 { try little(8) }
+
+  /// Reads a big-endian integer of `count` bytes, 1 to 8.
+  public mutating func uintBE(_ count: Int) throws(BytesError) -> UInt64 {
+    var value: UInt64 = 0
+    for byte in try slice(count) { value = value << 8 | UInt64(byte) }
+    return value
+  }
+
+  /// Demands that every byte has been read.
+  public func expectEnd() throws(BytesError) {
+    guard remaining == 0 else { throw BytesError(.trailing, at: offset) }
+  }
+
+  private mutating func little(_ count: Int) throws(BytesError) -> UInt64 {
+    var value: UInt64 = 0
+    for byte in try slice(count).reversed() { value = value << 8 | UInt64(byte) }
+    return value
+  }
+}
