@@ -1,5 +1,7 @@
-/// SHA-256 (FIPS 180-4, section 6.2) for the guest, which has no crypto library at this point of
-/// its start and hashes one manifest with it. Hosts use swift-crypto, and a test holds the two equal.
+/// The digest of a workload manifest, SHA-256 (FIPS 180-4, section 6.2).
+///
+/// The guest has no crypto library when it hashes its manifest, so this is plain Swift. Everything
+/// else on a host uses swift-crypto, and a test holds the two equal.
 public enum ManifestDigest {
   private static let k: [UInt32] = [
     0x428a_2f98, 0x7137_4491, 0xb5c0_fbcf, 0xe9b5_dba5, 0x3956_c25b, 0x59f1_11f1, 0x923f_82a4,
@@ -34,7 +36,9 @@ public enum ManifestDigest {
     }
     var digest: [UInt8] = []
     for word in state {
-      for shift in [24, 16, 8, 0] { digest.append(UInt8(truncatingIfNeeded: word >> UInt32(shift))) }
+      for shift in [24, 16, 8, 0] {
+        digest.append(UInt8(truncatingIfNeeded: word >> UInt32(shift)))
+      }
     }
     return digest
   }

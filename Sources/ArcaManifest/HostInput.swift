@@ -1,0 +1,129 @@
+import ArcaBytes
+
+/// What the host hands in beside the manifest: untrusted, and merged only by the manifest's rules.
+public struct HostInput: Sendable, Equatable {
+  /// Arguments in place of the manifest's, or nil.
+  public var args: [String]?
+  /// `NAME=value` to add or replace.
+  public var env: [String]
+  /// A host name in place of the manifest's, or nil.
+  public var hostname: String?
+  /// The size of the terminal that the workload is to have, or nil for none.
+  public var terminal: TerminalSize?
+
+  /// Rows and columns of a terminal.
+  public struct TerminalSize: Sendable, Equatable {
+    /// How many rows.
+    public var rows: UInt16
+    /// How many columns.
+    public var columns: UInt16
+
+    /// A terminal of this size.
+    public init(rows: UInt16, columns: UInt16) {
+      self.rows = rows
+      self.columns = columns
+    }
+  }
+
+  /// Input that asks for what is named.
+  public init(
+    args: [String]? = nil, env: [String] = [], hostname: String? = nil,
+    terminal: TerminalSize? = nil
+  ) {
+    self.args = args
+    self.env = env
+    self.hostname = hostname
+    self.terminal = terminal
+  }
+
+  /// The deterministic CBOR of the input.
+  public func encoded() -> [UInt8] {
+    var entries = [CBOR.Entry("env", .texts(env))]
+    if let args { entries.append(CBOR.Entry("args", .texts(args))) }
+    if let hostname { entries.append(CBOR.Entry("hostname", .text(hostname))) }
+    if let terminal {
+      entries.append(
+        CBOR.Entry(
+          "terminal",
+          .map([
+            CBOR.Entry("rows", .unsigned(UInt64(terminal.rows))),
+            CBOR.Entry("columns", .unsigned(UInt64(terminal.columns))),
+          ])))
+    }
+    return CBOR.map(entries).encoded()
+  }
+
+  /// Reads host input, refusing what its schema does not know.
+  public init(decoding encoded: [UInt8]) throws(ManifestError) {
+    let value: CBOR
+    do {
+      value = try CBOR.decode(encoded)
+    } catch {
+      throw ManifestError(.encoding, "host input")
+    }
+    var fields = try FieldReader(value, path: [])
+    env = try fields.texts(
+      "env", max: WorkloadProcess.argsMax, bytesMax: WorkloadProcess.argBytesMax)
+    for variable in env where !hasName(variable) { throw fields.fault(.value, "env") }
+    args = nil
+    hostname = nil
+    terminal = nil
+    if let given = fields.optional("args") {
+      var one = try FieldReader(.map([CBOR.Entry("args", given)]), path: [])
+      let texts = try one.texts(
+        "args", max: WorkloadProcess.argsMax, bytesMax: WorkloadProcess.argBytesMax)
+      guard let program = texts.first, !program.utf8.isEmpty else {
+        throw fields.fault(.value, "args")
+      }
+      args = texts
+    }
+    if let given = fields.optional("hostname") {
+      var one = try FieldReader(.map([CBOR.Entry("hostname", given)]), path: [])
+      hostname = try one.text("hostname", max: 64)
+    }
+    if let given = fields.optional("terminal") {
+      var size = try FieldReader(given, path: fields.name("terminal"))
+      let rows = UInt16(try size.unsigned("rows", max: 65_535))
+      let columns = UInt16(try size.unsigned("columns", max: 65_535))
+      try size.expectEnd()
+      terminal = TerminalSize(rows: rows, columns: columns)
+    }
+    try fields.expectEnd()
+  }
+}
+
+extension WorkloadManifest {
+  /// The manifest with what `input` asks for, where every part of it is allowed by ``hostMay``.
+  ///
+  /// Hosts call it before a start, to refuse early; the guest calls it because it must.
+  public func merged(with input: HostInput) throws(ManifestError) -> WorkloadManifest {
+    var merged = self
+    if let args = input.args {
+      guard hostMay.replaceArgs else { throw ManifestError(.notAllowed, "hostMay.replaceArgs") }
+      merged.process.args = args
+    }
+    if let hostname = input.hostname {
+      guard hostMay.setHostname else { throw ManifestError(.notAllowed, "hostMay.setHostname") }
+      merged.hostname = hostname
+    }
+    guard input.terminal == nil || hostMay.attachTerminal else {
+      throw ManifestError(.notAllowed, "hostMay.attachTerminal")
+    }
+    for variable in input.env {
+      let utf8 = Array(variable.utf8)
+      let name = Array(utf8.prefix { $0 != UInt8(ascii: "=") })
+      guard hostMay.setEnv.contains(where: { matches(name, Array($0.utf8)) }) else {
+        throw ManifestError(.notAllowed, Array("hostMay.setEnv: ".utf8) + name)
+      }
+      merged.process.env.removeAll { same(Array($0.utf8.prefix(name.count + 1)), name + [61]) }
+      merged.process.env.append(variable)
+    }
+    return merged
+  }
+}
+
+private func matches(_ name: [UInt8], _ pattern: [UInt8]) -> Bool {
+  guard pattern.last == UInt8(ascii: "*") else { return same(name, pattern) }
+  let prefix = Array(pattern.dropLast())
+  return same(Array(name.prefix(prefix.count)), prefix)
+}

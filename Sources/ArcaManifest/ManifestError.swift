@@ -1,0 +1,35 @@
+/// Why a manifest or host input was refused.
+public struct ManifestError: Error, Sendable {
+  /// The kind of fault.
+  public enum Code: UInt8, Sendable {
+    /// Not deterministic CBOR.
+    case encoding
+    /// A required field is missing.
+    case missing
+    /// A field that the schema does not know.
+    case unknown
+    /// A field has another type than the schema says.
+    case type
+    /// A field holds a value that it may not.
+    case value
+    /// The schema's version is not ``WorkloadManifest/schemaVersion``.
+    case version
+    /// The host asks for something that no rule of the manifest allows.
+    case notAllowed
+  }
+
+  /// The kind of fault.
+  public let code: Code
+  /// The field, as a dotted path in UTF-8 (`process.cwd`), with what was found where that helps.
+  public let field: [UInt8]
+
+  /// Names the field that was refused and why.
+  public init(_ code: Code, _ field: [UInt8]) {
+    self.code = code
+    self.field = field
+  }
+
+  init(_ code: Code, _ field: String) {
+    self.init(code, Array(field.utf8))
+  }
+}

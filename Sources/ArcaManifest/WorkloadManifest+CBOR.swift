@@ -1,0 +1,206 @@
+import ArcaBytes
+
+extension WorkloadManifest {
+  /// The deterministic CBOR of the manifest.
+  public func encoded() -> [UInt8] {
+    CBOR.map([
+      CBOR.Entry("version", .unsigned(Self.schemaVersion)),
+      CBOR.Entry("rootFilesystem", rootFilesystem.cbor),
+      CBOR.Entry("process", process.cbor),
+      CBOR.Entry("hostname", .text(hostname)),
+      CBOR.Entry("mounts", .array(mounts.map { $0.cbor })),
+      CBOR.Entry("hostMay", hostMay.cbor),
+    ]).encoded()
+  }
+
+  /// Reads a manifest, refusing what the schema does not know and values out of their bounds.
+  public init(decoding encoded: [UInt8]) throws(ManifestError) {
+    guard encoded.count <= Self.bytesMax else { throw ManifestError(.value, "manifest size") }
+    let value: CBOR
+    do {
+      value = try CBOR.decode(encoded)
+    } catch {
+      throw ManifestError(.encoding, "manifest")
+    }
+    var fields = try FieldReader(value, path: [])
+    guard try fields.unsigned("version") == Self.schemaVersion else {
+      throw ManifestError(.version, "version")
+    }
+    rootFilesystem = try RootFilesystem(try fields.map("rootFilesystem"))
+    process = try WorkloadProcess(try fields.map("process"))
+    hostname = try fields.text("hostname", max: 64)
+    mounts = []
+    for item in try fields.array("mounts", max: 64) {
+      mounts.append(try TemporaryMount(try FieldReader(item, path: fields.name("mounts"))))
+    }
+    hostMay = try HostRules(try fields.map("hostMay"))
+    try fields.expectEnd()
+  }
+}
+
+extension RootFilesystem {
+  var cbor: CBOR {
+    .map([
+      CBOR.Entry("rootHash", .bytes(rootHash)),
+      CBOR.Entry("salt", .bytes(salt)),
+      CBOR.Entry("dataBlocks", .unsigned(dataBlocks)),
+      CBOR.Entry("hashStartBlock", .unsigned(hashStartBlock)),
+      CBOR.Entry("writableBytes", .unsigned(writableBytes)),
+    ])
+  }
+
+  init(_ source: FieldReader) throws(ManifestError) {
+    var fields = source
+    rootHash = try fields.bytes("rootHash", max: 32)
+    guard rootHash.count == 32 else { throw fields.fault(.value, "rootHash") }
+    salt = try fields.bytes("salt", max: 256)
+    // Sector numbers (blocks × 8) must stay within 63 bits.
+    dataBlocks = try fields.unsigned("dataBlocks", max: 1 << 40)
+    guard dataBlocks > 0 else { throw fields.fault(.value, "dataBlocks") }
+    hashStartBlock = try fields.unsigned("hashStartBlock", max: 1 << 41)
+    guard hashStartBlock >= dataBlocks else { throw fields.fault(.value, "hashStartBlock") }
+    writableBytes = try fields.unsigned("writableBytes", max: 1 << 50)
+    try fields.expectEnd()
+  }
+}
+
+extension WorkloadProcess {
+  static let argsMax = 4096
+  static let argBytesMax = 131_071
+
+  var cbor: CBOR {
+    .map([
+      CBOR.Entry("args", .texts(args)),
+      CBOR.Entry("env", .texts(env)),
+      CBOR.Entry("cwd", .text(cwd)),
+      CBOR.Entry("uid", .unsigned(UInt64(uid))),
+      CBOR.Entry("gid", .unsigned(UInt64(gid))),
+      CBOR.Entry("additionalGids", .array(additionalGids.map { .unsigned(UInt64($0)) })),
+      CBOR.Entry("umask", .unsigned(UInt64(umask))),
+      CBOR.Entry("capabilities", .unsigned(capabilities)),
+      CBOR.Entry("rlimits", .array(rlimits.map { $0.cbor })),
+      CBOR.Entry("noNewPrivileges", .bool(noNewPrivileges)),
+      CBOR.Entry("stopSignal", .unsigned(UInt64(stopSignal))),
+    ])
+  }
+
+  init(_ source: FieldReader) throws(ManifestError) {
+    var fields = source
+    args = try fields.texts("args", max: Self.argsMax, bytesMax: Self.argBytesMax)
+    guard let program = args.first, !program.utf8.isEmpty else {
+      throw fields.fault(.value, "args")
+    }
+    env = try fields.texts("env", max: Self.argsMax, bytesMax: Self.argBytesMax)
+    for variable in env where !hasName(variable) { throw fields.fault(.value, "env") }
+    cwd = try fields.text("cwd", max: 4095)
+    guard isCleanAbsolutePath(cwd) else { throw fields.fault(.value, "cwd") }
+    // The id 2^32 - 1 means "unchanged" to the kernel.
+    uid = UInt32(try fields.unsigned("uid", max: 0xffff_fffe))
+    gid = UInt32(try fields.unsigned("gid", max: 0xffff_fffe))
+    additionalGids = []
+    for value in try fields.array("additionalGids", max: 65_536) {
+      guard case .unsigned(let id) = value, id <= 0xffff_fffe else {
+        throw fields.fault(.value, "additionalGids")
+      }
+      additionalGids.append(UInt32(id))
+    }
+    umask = UInt32(try fields.unsigned("umask", max: 0o777))
+    capabilities = try fields.unsigned("capabilities")
+    rlimits = []
+    for item in try fields.array("rlimits", max: 16) {
+      rlimits.append(try ResourceLimit(try FieldReader(item, path: fields.name("rlimits"))))
+    }
+    noNewPrivileges = try fields.bool("noNewPrivileges")
+    stopSignal = UInt8(try fields.unsigned("stopSignal", max: 64))
+    guard stopSignal > 0 else { throw fields.fault(.value, "stopSignal") }
+    try fields.expectEnd()
+  }
+}
+
+extension ResourceLimit {
+  var cbor: CBOR {
+    .map([
+      CBOR.Entry("resource", .unsigned(UInt64(resource))),
+      CBOR.Entry("soft", .unsigned(soft)),
+      CBOR.Entry("hard", .unsigned(hard)),
+    ])
+  }
+
+  init(_ source: FieldReader) throws(ManifestError) {
+    var fields = source
+    resource = UInt8(try fields.unsigned("resource", max: 15))
+    soft = try fields.unsigned("soft")
+    hard = try fields.unsigned("hard")
+    guard soft <= hard else { throw fields.fault(.value, "soft") }
+    try fields.expectEnd()
+  }
+}
+
+extension TemporaryMount {
+  var cbor: CBOR {
+    .map([
+      CBOR.Entry("destination", .text(destination)),
+      CBOR.Entry("sizeBytes", .unsigned(sizeBytes)),
+      CBOR.Entry("mode", .unsigned(UInt64(mode))),
+    ])
+  }
+
+  init(_ source: FieldReader) throws(ManifestError) {
+    var fields = source
+    destination = try fields.text("destination", max: 4095)
+    guard isCleanAbsolutePath(destination), destination.utf8.count > 1 else {
+      throw fields.fault(.value, "destination")
+    }
+    sizeBytes = try fields.unsigned("sizeBytes", max: 1 << 50)
+    guard sizeBytes > 0 else { throw fields.fault(.value, "sizeBytes") }
+    mode = UInt32(try fields.unsigned("mode", max: 0o7777))
+    try fields.expectEnd()
+  }
+}
+
+extension HostRules {
+  var cbor: CBOR {
+    .map([
+      CBOR.Entry("replaceArgs", .bool(replaceArgs)),
+      CBOR.Entry("setEnv", .texts(setEnv)),
+      CBOR.Entry("setHostname", .bool(setHostname)),
+      CBOR.Entry("attachTerminal", .bool(attachTerminal)),
+      CBOR.Entry("sendInput", .bool(sendInput)),
+      CBOR.Entry("receiveOutput", .bool(receiveOutput)),
+    ])
+  }
+
+  init(_ source: FieldReader) throws(ManifestError) {
+    var fields = source
+    replaceArgs = try fields.bool("replaceArgs")
+    setEnv = try fields.texts("setEnv", max: 1024, bytesMax: 1024)
+    setHostname = try fields.bool("setHostname")
+    attachTerminal = try fields.bool("attachTerminal")
+    sendInput = try fields.bool("sendInput")
+    receiveOutput = try fields.bool("receiveOutput")
+    try fields.expectEnd()
+  }
+}
+
+/// Whether `path` is absolute and has no empty, `.` or `..` part.
+func isCleanAbsolutePath(_ path: String) -> Bool {
+  let utf8 = Array(path.utf8)
+  guard utf8.first == UInt8(ascii: "/") else { return false }
+  if utf8.count == 1 { return true }
+  for part in utf8.dropFirst().split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+  {
+    let isDots = part.count <= 2 && part.allSatisfy { $0 == UInt8(ascii: ".") }
+    if isDots { return false }
+  }
+  return true
+}
+
+/// Whether `variable` is `NAME=value` with a name.
+func hasName(_ variable: String) -> Bool {
+  var position = 0
+  for byte in variable.utf8 {
+    if byte == UInt8(ascii: "=") { return position > 0 }
+    position += 1
+  }
+  return false
+}

@@ -1,0 +1,172 @@
+import ArcaBytes
+
+/// What may run, decided by the workload's owner (design section 3; docs/specification.md,
+/// "Workload manifest").
+///
+/// Its deterministic CBOR is what the guest is given, and the SHA-256 of that is the workload digest.
+public struct WorkloadManifest: Sendable, Equatable {
+  /// The version that this code reads and writes.
+  public static let schemaVersion: UInt64 = 1
+  /// The most bytes of an encoded manifest.
+  public static let bytesMax = 1 << 20
+
+  /// The verified root file system.
+  public var rootFilesystem: RootFilesystem
+  /// The program and how it runs.
+  public var process: WorkloadProcess
+  /// The host name inside, at most 64 bytes.
+  public var hostname: String
+  /// File systems in memory besides the usual ones.
+  public var mounts: [TemporaryMount]
+  /// What the host may add or replace.
+  public var hostMay: HostRules
+
+  /// A manifest of these parts.
+  public init(
+    rootFilesystem: RootFilesystem, process: WorkloadProcess, hostname: String,
+    mounts: [TemporaryMount] = [], hostMay: HostRules = HostRules()
+  ) {
+    self.rootFilesystem = rootFilesystem
+    self.process = process
+    self.hostname = hostname
+    self.mounts = mounts
+    self.hostMay = hostMay
+  }
+
+  /// The workload digest: SHA-256 of the deterministic CBOR, 32 bytes.
+  public var digest: [UInt8] { ManifestDigest.sha256(encoded()) }
+}
+
+/// An EROFS image and its dm-verity tree on one block device, tree behind data, 4096-byte blocks.
+public struct RootFilesystem: Sendable, Equatable {
+  /// The tree's root hash: SHA-256, 32 bytes.
+  public var rootHash: [UInt8]
+  /// The tree's salt, at most 256 bytes.
+  public var salt: [UInt8]
+  /// How many 4096-byte blocks the EROFS image has.
+  public var dataBlocks: UInt64
+  /// The 4096-byte block at which the tree's first level starts.
+  public var hashStartBlock: UInt64
+  /// The size of the overlay in memory that takes writes, bytes; 0 for a read-only root.
+  public var writableBytes: UInt64
+
+  /// A root file system of these parts.
+  public init(
+    rootHash: [UInt8], salt: [UInt8], dataBlocks: UInt64, hashStartBlock: UInt64,
+    writableBytes: UInt64
+  ) {
+    self.rootHash = rootHash
+    self.salt = salt
+    self.dataBlocks = dataBlocks
+    self.hashStartBlock = hashStartBlock
+    self.writableBytes = writableBytes
+  }
+}
+
+/// The workload's program, its identity and its limits.
+public struct WorkloadProcess: Sendable, Equatable {
+  /// The argument vector; the first is the program, looked up in `PATH` unless it holds a slash.
+  public var args: [String]
+  /// `NAME=value` each.
+  public var env: [String]
+  /// Absolute working directory; made where it does not exist.
+  public var cwd: String
+  /// User id.
+  public var uid: UInt32
+  /// Group id.
+  public var gid: UInt32
+  /// Supplementary group ids.
+  public var additionalGids: [UInt32]
+  /// File mode creation mask, at most 0o777.
+  public var umask: UInt32
+  /// Bounding, permitted and effective capabilities: bit n is capability n of linux/capability.h.
+  public var capabilities: UInt64
+  /// Resource limits; those not named stay as the kernel sets them.
+  public var rlimits: [ResourceLimit]
+  /// Whether `execve` may never raise privileges.
+  public var noNewPrivileges: Bool
+  /// The signal that asks the workload to stop (Linux numbering).
+  public var stopSignal: UInt8
+
+  /// A process of these parts.
+  public init(
+    args: [String], env: [String], cwd: String = "/", uid: UInt32 = 0, gid: UInt32 = 0,
+    additionalGids: [UInt32] = [], umask: UInt32 = 0o022, capabilities: UInt64,
+    rlimits: [ResourceLimit] = [], noNewPrivileges: Bool, stopSignal: UInt8 = 15
+  ) {
+    self.args = args
+    self.env = env
+    self.cwd = cwd
+    self.uid = uid
+    self.gid = gid
+    self.additionalGids = additionalGids
+    self.umask = umask
+    self.capabilities = capabilities
+    self.rlimits = rlimits
+    self.noNewPrivileges = noNewPrivileges
+    self.stopSignal = stopSignal
+  }
+}
+
+/// A soft and a hard limit (prlimit(2)).
+public struct ResourceLimit: Sendable, Equatable {
+  /// The resource's number, 0 (`RLIMIT_CPU`) to 15 (`RLIMIT_RTTIME`), as in asm-generic/resource.h.
+  public var resource: UInt8
+  /// The soft limit; `UInt64.max` is no limit.
+  public var soft: UInt64
+  /// The hard limit, not below the soft one.
+  public var hard: UInt64
+
+  /// Limits `resource`.
+  public init(resource: UInt8, soft: UInt64, hard: UInt64) {
+    self.resource = resource
+    self.soft = soft
+    self.hard = hard
+  }
+}
+
+/// A tmpfs inside the workload's root.
+public struct TemporaryMount: Sendable, Equatable {
+  /// Absolute path, without `.` and `..` parts.
+  public var destination: String
+  /// Its bound in bytes, more than 0.
+  public var sizeBytes: UInt64
+  /// Mode of its root directory, at most 0o7777.
+  public var mode: UInt32
+
+  /// A tmpfs at `destination`.
+  public init(destination: String, sizeBytes: UInt64, mode: UInt32 = 0o1777) {
+    self.destination = destination
+    self.sizeBytes = sizeBytes
+    self.mode = mode
+  }
+}
+
+/// What the host may add or replace; everything defaults to no.
+public struct HostRules: Sendable, Equatable {
+  /// Whether the host may replace the arguments.
+  public var replaceArgs: Bool
+  /// Names of environment variables that the host may set; a trailing `*` stands for any rest.
+  public var setEnv: [String]
+  /// Whether the host may set the host name.
+  public var setHostname: Bool
+  /// Whether the workload may be given a terminal.
+  public var attachTerminal: Bool
+  /// Whether the host's standard input reaches the workload.
+  public var sendInput: Bool
+  /// Whether the workload's output reaches the host; otherwise it is dropped.
+  public var receiveOutput: Bool
+
+  /// Rules that allow what is named.
+  public init(
+    replaceArgs: Bool = false, setEnv: [String] = [], setHostname: Bool = false,
+    attachTerminal: Bool = false, sendInput: Bool = false, receiveOutput: Bool = false
+  ) {
+    self.replaceArgs = replaceArgs
+    self.setEnv = setEnv
+    self.setHostname = setHostname
+    self.attachTerminal = attachTerminal
+    self.sendInput = sendInput
+    self.receiveOutput = receiveOutput
+  }
+}

@@ -1,0 +1,118 @@
+import ArcaBytes
+
+/// Constants of the host↔guest protocol (docs/specification.md, "Wire protocol").
+public enum Wire {
+  /// The protocol's version, the first byte of every frame.
+  public static let version: UInt8 = 1
+  /// Bytes before the payload: version, channel, type, zero, payload length (32-bit little-endian).
+  public static let headerBytes = 8
+  /// The most payload bytes of a frame on a stream channel.
+  public static let streamBytesMax = 32_768
+  /// The most payload bytes of a control frame (the manifest and the host input are the large ones).
+  public static let controlBytesMax = 1 << 20
+  /// Stream bytes that a sender may have outstanding before the receiver grants more.
+  public static let windowBytes: UInt32 = 262_144
+  /// The most bytes of the text in a failure or a log line.
+  public static let textBytesMax = 1024
+
+  /// What a frame belongs to.
+  public enum Channel: UInt8, Sendable {
+    /// Messages about the session itself.
+    case control = 0
+    /// Standard input of the workload, host to guest.
+    case standardInput = 1
+    /// Standard output of the workload (and its terminal), guest to host.
+    case standardOutput = 2
+    /// Standard error of the workload, guest to host.
+    case standardError = 3
+
+    /// Whether the channel carries a flow-controlled byte stream.
+    public var isStream: Bool {
+      switch self {
+      case .control: return false
+      case .standardInput, .standardOutput, .standardError: return true
+      }
+    }
+  }
+}
+
+/// One frame as it stands on the wire; its type and payload are not yet interpreted.
+public struct Frame: Sendable {
+  /// What the frame belongs to.
+  public let channel: Wire.Channel
+  /// The message type, unique within its channel and direction.
+  public let type: UInt8
+  /// The payload, at most the bound of its channel.
+  public let payload: [UInt8]
+
+  /// A frame of `type` on `channel`.
+  public init(_ channel: Wire.Channel, _ type: UInt8, _ payload: [UInt8] = []) {
+    self.channel = channel
+    self.type = type
+    self.payload = payload
+  }
+
+  /// Appends the header and payload to `writer`.
+  public func write(to writer: inout ByteWriter) {
+    writer.u8(Wire.version)
+    writer.u8(channel.rawValue)
+    writer.u8(type)
+    writer.u8(0)
+    writer.u32(UInt32(truncatingIfNeeded: payload.count))
+    writer.append(payload)
+  }
+}
+
+/// Cuts an incoming byte stream into frames.
+///
+/// A header is checked as soon as its eight bytes are there, so that a frame which is too long is
+/// refused before any of it is stored.
+public struct FrameDecoder: Sendable {
+  private var buffer: [UInt8] = []
+  private var start = 0
+
+  /// Starts at a frame boundary.
+  public init() {}
+
+  /// Whether every byte so far belonged to a frame that has been handed out.
+  public var isAtBoundary: Bool { start == buffer.count }
+
+  /// Takes the next bytes of the stream.
+  public mutating func append<Content: Collection>(_ bytes: Content)
+  where Content.Element == UInt8 {
+    if start == buffer.count {
+      buffer.removeAll(keepingCapacity: true)
+      start = 0
+    } else if start > 1 << 17 {
+      buffer.removeFirst(start)
+      start = 0
+    }
+    buffer.append(contentsOf: bytes)
+  }
+
+  /// The next whole frame, or nil until more bytes have come.
+  public mutating func next() throws(WireError) -> Frame? {
+    guard buffer.count - start >= Wire.headerBytes else { return nil }
+    let (channelByte, type) = (buffer[start + 1], buffer[start + 2])
+    guard buffer[start] == Wire.version else {
+      throw WireError(.version, channel: channelByte, type: type)
+    }
+    guard let channel = Wire.Channel(rawValue: channelByte) else {
+      throw WireError(.channel, channel: channelByte, type: type)
+    }
+    guard buffer[start + 3] == 0 else {
+      throw WireError(.reserved, channel: channelByte, type: type)
+    }
+    var length = 0
+    for index in stride(from: 7, through: 4, by: -1) {
+      length = length << 8 | Int(buffer[start + index])
+    }
+    let bound = channel.isStream ? Wire.streamBytesMax : Wire.controlBytesMax
+    guard length <= bound else { throw WireError(.length, channel: channelByte, type: type) }
+    let end = start + Wire.headerBytes + length
+    guard buffer.count >= end else { return nil }
+    let payload = Array(buffer[start + Wire.headerBytes..<end])
+    start = end
+    return Frame(channel, type, payload)
+  }
+}
