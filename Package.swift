@@ -108,6 +108,11 @@ func suite(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
   .testTarget(name: name, dependencies: dependencies, swiftSettings: strict)
 }
 
+let tests: [Target] = [
+  suite("ArcaManifestTextTests", ["ArcaManifest", "ArcaManifestText"]),
+  suite("TidyTests", []),
+]
+
 let package = Package(
   name: "arca",
   products: isGuest
@@ -116,7 +121,8 @@ let package = Package(
       .executable(name: "arca", targets: ["arca"]),
       .executable(name: "arca-launcher", targets: ["arca-launcher"]),
       .executable(name: "arca-guest-build", targets: ["arca-guest-build"]),
-      .library(name: "TEEAttestation", targets: ["TEEEvidence", "TEEMeasurement", "TEEAttestation"]),
+      .library(
+        name: "TEEAttestation", targets: ["TEEEvidence", "TEEMeasurement", "TEEAttestation"]),
     ],
   dependencies: isGuest
     ? []
@@ -126,6 +132,6 @@ let package = Package(
       .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
       .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
     ],
-  targets: isGuest ? guestTargets : hostTargets,
+  targets: isGuest ? guestTargets : hostTargets + tests,
   swiftLanguageModes: [.v6]
 )

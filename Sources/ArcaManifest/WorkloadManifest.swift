@@ -3,7 +3,7 @@ import ArcaBytes
 /// What may run, decided by the workload's owner (design section 3; docs/specification.md,
 /// "Workload manifest").
 ///
-/// Its deterministic CBOR is what the guest is given, and the SHA-256 of that is the workload digest.
+/// Its deterministic CBOR is what the guest is given; the SHA-256 of that is the workload digest.
 public struct WorkloadManifest: Sendable, Equatable {
   /// The version that this code reads and writes.
   public static let schemaVersion: UInt64 = 1

@@ -8,7 +8,7 @@ public enum Wire {
   public static let headerBytes = 8
   /// The most payload bytes of a frame on a stream channel.
   public static let streamBytesMax = 32_768
-  /// The most payload bytes of a control frame (the manifest and the host input are the large ones).
+  /// The most payload bytes of a control frame; the manifest and the host input are large ones.
   public static let controlBytesMax = 1 << 20
   /// Stream bytes that a sender may have outstanding before the receiver grants more.
   public static let windowBytes: UInt32 = 262_144

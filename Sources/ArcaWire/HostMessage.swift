@@ -4,7 +4,7 @@ import ArcaBytes
 public enum HostMessage: Sendable {
   /// The workload manifest, deterministic CBOR. First of all, and once.
   case manifest([UInt8])
-  /// What the orchestrator adds, CBOR (``HostInput``'s schema); merged by the manifest's rules. Once.
+  /// What the orchestrator adds, CBOR; merged by the manifest's rules. Once.
   case hostInput([UInt8])
   /// Run the workload. Once, after the manifest and the host input.
   case start

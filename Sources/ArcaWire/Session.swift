@@ -80,7 +80,7 @@ public struct StreamWindow: Sendable {
   /// Starts with a whole window granted.
   public init() {}
 
-  /// Notes that `count` bytes have been consumed; returns a grant to send, where it is time for one.
+  /// Notes that `count` bytes were consumed; returns a grant to send, where it is time for one.
   public mutating func consume(_ count: Int) -> UInt32? {
     consumedBytes += UInt32(truncatingIfNeeded: count)
     guard consumedBytes >= Wire.windowBytes / 4 else { return nil }

@@ -1,0 +1,171 @@
+import ArcaManifest
+
+/// What an image's own configuration says about how to run it (OCI image-spec, config.md).
+public struct ImageDefaults: Sendable {
+  /// `Entrypoint`.
+  public var entrypoint: [String]
+  /// `Cmd`.
+  public var cmd: [String]
+  /// `Env`, `NAME=value` each.
+  public var env: [String]
+  /// `WorkingDir`, or empty.
+  public var workingDir: String
+  /// `User`: `user[:group]`, names or numbers, or empty.
+  public var user: String
+  /// `StopSignal`, or nil.
+  public var stopSignal: String?
+  /// The bytes of the image's /etc/passwd, or none.
+  public var passwd: [UInt8]
+  /// The bytes of the image's /etc/group, or none.
+  public var group: [UInt8]
+
+  /// Defaults of an image; everything that it does not say is empty.
+  public init(
+    entrypoint: [String] = [], cmd: [String] = [], env: [String] = [], workingDir: String = "",
+    user: String = "", stopSignal: String? = nil, passwd: [UInt8] = [], group: [UInt8] = []
+  ) {
+    self.entrypoint = entrypoint
+    self.cmd = cmd
+    self.env = env
+    self.workingDir = workingDir
+    self.user = user
+    self.stopSignal = stopSignal
+    self.passwd = passwd
+    self.group = group
+  }
+}
+
+/// What the owner changes about a derived manifest; the options of `arca run` and `arca measure`.
+public struct ManifestOptions: Sendable {
+  /// The size of the writable overlay unless said otherwise, bytes.
+  public static let writableBytesDefault: UInt64 = 256 << 20
+  /// The host name unless said otherwise; fixed, so that the digest is.
+  public static let hostnameDefault = "arca"
+  /// The search path of an image that sets none.
+  public static let pathDefault =
+    "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+  /// The capabilities unless said otherwise: the same that podman gives.
+  public static let capabilitiesDefault: UInt64 = [
+    "CHOWN", "DAC_OVERRIDE", "FSETID", "FOWNER", "SETGID", "SETUID", "SETPCAP",
+    "NET_BIND_SERVICE", "KILL", "SYS_CHROOT", "SETFCAP",
+  ].reduce(0) { mask, name in mask | 1 << UInt64(LinuxNames.capability(name) ?? 0) }
+
+  /// Arguments in place of the image's `Cmd`.
+  public var command: [String] = []
+  /// In place of the image's `Entrypoint` (its `Cmd` is then dropped, as podman does).
+  public var entrypoint: [String]?
+  /// `NAME=value`, added to or in place of the image's.
+  public var env: [String] = []
+  /// In place of the image's `User`.
+  public var user: String?
+  /// In place of the image's `WorkingDir`.
+  public var workingDir: String?
+  /// The host name.
+  public var hostname: String?
+  /// File systems in memory.
+  public var mounts: [TemporaryMount] = []
+  /// Whether the root takes no writes.
+  public var readOnly = false
+  /// The size of the writable overlay, bytes.
+  public var writableBytes: UInt64?
+  /// Capabilities to add, by name; `ALL` for all.
+  public var addCapabilities: [String] = []
+  /// Capabilities to drop before any is added, by name; `ALL` for all.
+  public var dropCapabilities: [String] = []
+  /// Resource limits.
+  public var rlimits: [ResourceLimit] = []
+  /// Whether `execve` may never raise privileges.
+  public var noNewPrivileges = false
+  /// In place of the image's `StopSignal`.
+  public var stopSignal: String?
+
+  /// Options that change nothing.
+  public init() {}
+}
+
+/// Derives the manifest of an image that brings none, by fixed rules (docs/specification.md).
+///
+/// The same files and options give the same manifest on every machine.
+public func deriveManifest(
+  root: RootFilesystem, image: ImageDefaults, options: ManifestOptions
+) throws(ManifestTextError) -> WorkloadManifest {
+  let accounts = AccountFiles(passwd: image.passwd, group: image.group)
+  let user = try accounts.resolve(options.user ?? image.user)
+  var root = root
+  root.writableBytes =
+    options.readOnly ? 0 : options.writableBytes ?? ManifestOptions.writableBytesDefault
+  let hostname = options.hostname ?? ManifestOptions.hostnameDefault
+  let stopName = options.stopSignal ?? image.stopSignal ?? "SIGTERM"
+  guard let stopSignal = LinuxNames.signal(stopName) else {
+    throw ManifestTextError(.invalidOption, "stop signal: no signal is called `\(stopName)`")
+  }
+  let workingDir = options.workingDir ?? image.workingDir
+  let process = WorkloadProcess(
+    args: try arguments(image, options),
+    env: environment(image.env, options.env, home: user.home, hostname: hostname),
+    cwd: workingDir.isEmpty ? "/" : cleaned(workingDir), uid: user.uid, gid: user.gid,
+    additionalGids: user.additionalGids, capabilities: try capabilities(options),
+    rlimits: options.rlimits, noNewPrivileges: options.noNewPrivileges, stopSignal: stopSignal)
+  return try ManifestText.check(
+    WorkloadManifest(
+      rootFilesystem: root, process: process, hostname: hostname,
+      mounts: options.mounts,
+      hostMay: HostRules(attachTerminal: true, sendInput: true, receiveOutput: true)))
+}
+
+private func arguments(
+  _ image: ImageDefaults, _ options: ManifestOptions
+) throws(ManifestTextError) -> [String] {
+  let entrypoint = options.entrypoint ?? image.entrypoint
+  let usesImageCmd = options.command.isEmpty && options.entrypoint == nil
+  let args = entrypoint + (usesImageCmd ? image.cmd : options.command)
+  guard let program = args.first, !program.isEmpty else {
+    throw ManifestTextError(
+      .noCommand, "the image names neither Entrypoint nor Cmd: give a command after its name")
+  }
+  return args
+}
+
+private func environment(
+  _ image: [String], _ added: [String], home: String, hostname: String
+) -> [String] {
+  var env: [String] = []
+  let defaults = [
+    ManifestOptions.pathDefault, "TERM=xterm", "container=arca", "HOME=" + home,
+    "HOSTNAME=" + hostname,
+  ]
+  for variable in defaults + image + added {
+    let name = variable.prefix { $0 != "=" } + "="
+    if let index = env.firstIndex(where: { $0.hasPrefix(name) }) {
+      env[index] = variable
+    } else {
+      env.append(variable)
+    }
+  }
+  return env
+}
+
+private func capabilities(_ options: ManifestOptions) throws(ManifestTextError) -> UInt64 {
+  let all: UInt64 = (1 << UInt64(LinuxNames.capabilities.count)) - 1
+  var mask = ManifestOptions.capabilitiesDefault
+  for name in options.dropCapabilities {
+    mask &= name.uppercased() == "ALL" ? 0 : ~(1 << UInt64(try capabilityBit(name, "--cap-drop")))
+  }
+  for name in options.addCapabilities {
+    mask |= name.uppercased() == "ALL" ? all : 1 << UInt64(try capabilityBit(name, "--cap-add"))
+  }
+  return mask
+}
+
+/// `path` with empty and `.` parts taken out and `..` resolved as text.
+private func cleaned(_ path: String) -> String {
+  var parts: [Substring] = []
+  for part in path.split(separator: "/") where part != "." {
+    if part == ".." {
+      _ = parts.popLast()
+    } else {
+      parts.append(part)
+    }
+  }
+  return "/" + parts.joined(separator: "/")
+}
