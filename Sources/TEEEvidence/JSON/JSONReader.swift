@@ -1,0 +1,188 @@
+/// Pulls values out of JSON (RFC 8259) in one pass over its bytes, without a tree in between.
+///
+/// Vendors sign collateral as the exact bytes of an inner object, so the reader tells where each
+/// value starts and ends. It accepts UTF-8 as it is and bounds depth; it never traps.
+public struct JSONReader: Sendable {
+  /// Values nested deeper than this are refused.
+  public static let depthMax = 16
+
+  private let bytes: [UInt8]
+  /// Offset of the next byte to read.
+  public private(set) var offset = 0
+  // Right after an opening bracket no comma is due. Every other state demands one, so a single
+  // flag serves all levels.
+  private var isFirst = false
+
+  /// Reads from the first byte of `bytes`.
+  public init(_ bytes: [UInt8]) { self.bytes = bytes }
+
+  /// Enters an object.
+  public mutating func beginObject() throws(EvidenceError) {
+    try expect(0x7B, "{")
+    isFirst = true
+  }
+
+  /// The next member's name, or nil where the object ends.
+  public mutating func nextKey() throws(EvidenceError) -> JSONKey? {
+    guard try hasNext(close: 0x7D) else { return nil }
+    try expect(0x22, "member name")
+    var key = JSONKey()
+    while offset < bytes.count {
+      let byte = bytes[offset]
+      offset += 1
+      if byte == 0x22 {
+        try expect(0x3A, ":")
+        return key
+      }
+      guard byte != 0x5C else { break }
+      key.append(byte)
+    }
+    throw error("member name")
+  }
+
+  /// Enters an array.
+  public mutating func beginArray() throws(EvidenceError) {
+    try expect(0x5B, "[")
+    isFirst = true
+  }
+
+  /// Whether the array has another element; leaves the array where it has none.
+  public mutating func nextElement() throws(EvidenceError) -> Bool {
+    try hasNext(close: 0x5D)
+  }
+
+  /// Reads a string; its bytes, without quotes, may not contain an escape.
+  public mutating func plainString() throws(EvidenceError) -> ArraySlice<UInt8> {
+    let inside = try stringRange()
+    guard !bytes[inside].contains(0x5C) else { throw error("string without escapes") }
+    return bytes[inside]
+  }
+
+  /// Reads a string and resolves its escapes.
+  public mutating func string() throws(EvidenceError) -> [UInt8] {
+    let inside = try stringRange()
+    guard bytes[inside].contains(0x5C) else { return Array(bytes[inside]) }
+    guard let text = JSONEscapes.resolve(bytes[inside]) else { throw error("escape in string") }
+    return text
+  }
+
+  /// Reads an integer from 0 to `max`, without fraction or exponent.
+  public mutating func integer(max: UInt64) throws(EvidenceError) -> UInt64 {
+    skipSpace()
+    let start = offset
+    var value: UInt64 = 0
+    while offset < bytes.count, bytes[offset] >= 0x30, bytes[offset] <= 0x39 {
+      let (product, tooLarge) = value.multipliedReportingOverflow(by: 10)
+      let (sum, overflow) = product.addingReportingOverflow(UInt64(bytes[offset] - 0x30))
+      guard !tooLarge, !overflow, sum <= max else { throw error("integer") }
+      value = sum
+      offset += 1
+    }
+    guard offset > start, !(bytes[start] == 0x30 && offset - start > 1) else {
+      throw error("integer")
+    }
+    return value
+  }
+
+  /// Passes over one value of any kind and returns where it is, without space around it.
+  @discardableResult
+  public mutating func skipValue() throws(EvidenceError) -> Range<Int> {
+    skipSpace()
+    let start = offset
+    try skipValue(depth: 0)
+    return start..<offset
+  }
+
+  /// Passes over white space and returns the offset of what follows.
+  @discardableResult
+  public mutating func skipSpace() -> Int {
+    while offset < bytes.count {
+      switch bytes[offset] {
+      case 0x20, 0x09, 0x0A, 0x0D: offset += 1
+      default: return offset
+      }
+    }
+    return offset
+  }
+
+  /// Demands that nothing but white space follows.
+  public mutating func expectEnd() throws(EvidenceError) {
+    skipSpace()
+    guard offset == bytes.count else {
+      throw EvidenceError(.trailing, "JSON", at: offset)
+    }
+  }
+
+  private mutating func skipValue(depth: Int) throws(EvidenceError) {
+    guard depth < JSONReader.depthMax else {
+      throw EvidenceError(.tooLarge, "JSON depth", at: offset)
+    }
+    guard offset < bytes.count else { throw error("value") }
+    switch bytes[offset] {
+    case 0x7B:
+      try beginObject()
+      while try nextKey() != nil {
+        skipSpace()
+        try skipValue(depth: depth + 1)
+      }
+    case 0x5B:
+      try beginArray()
+      while try nextElement() {
+        skipSpace()
+        try skipValue(depth: depth + 1)
+      }
+    case 0x22: _ = try stringRange()
+    default: try skipScalar()
+    }
+  }
+
+  /// Passes over a number, true, false or null: a run of the characters that these are made of.
+  private mutating func skipScalar() throws(EvidenceError) {
+    let start = offset
+    while offset < bytes.count {
+      switch bytes[offset] {
+      case 0x30...0x39, 0x2B, 0x2D, 0x2E, 0x41...0x5A, 0x61...0x7A: offset += 1
+      default:
+        guard offset > start else { throw error("value") }
+        return
+      }
+    }
+    guard offset > start else { throw error("value") }
+  }
+
+  private mutating func hasNext(close: UInt8) throws(EvidenceError) -> Bool {
+    skipSpace()
+    guard offset < bytes.count else { throw error("object or array") }
+    let first = isFirst
+    isFirst = false
+    if bytes[offset] == close {
+      offset += 1
+      return false
+    }
+    if first { return true }
+    try expect(0x2C, ",")
+    return true
+  }
+
+  private mutating func stringRange() throws(EvidenceError) -> Range<Int> {
+    try expect(0x22, "string")
+    let start = offset
+    while offset < bytes.count {
+      let byte = bytes[offset]
+      offset += 1
+      if byte == 0x22 { return start..<offset - 1 }
+      if byte == 0x5C { offset += 1 }
+    }
+    throw error("string")
+  }
+
+  private mutating func expect(_ byte: UInt8, _ what: StaticString) throws(EvidenceError) {
+    skipSpace()
+    guard offset < bytes.count, bytes[offset] == byte else { throw error(what) }
+    offset += 1
+  }
+
+  private func error(_ field: StaticString) -> EvidenceError {
+    EvidenceError(.invalid, field, at: offset)
+  }
+}
