@@ -1,1 +1,4 @@
 #pragma once
+
+#include "arca_archive.h"
+#include "arca_process.h"
