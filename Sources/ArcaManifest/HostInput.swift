@@ -62,12 +62,12 @@ public struct HostInput: Sendable, Equatable {
       throw ManifestError(.encoding, "host input")
     }
     var fields = try FieldReader(value, path: [])
-    env = try fields.texts(
+    let env = try fields.texts(
       "env", max: WorkloadProcess.argsMax, bytesMax: WorkloadProcess.argBytesMax)
     for variable in env where !hasName(variable) { throw fields.fault(.value, "env") }
-    args = nil
-    hostname = nil
-    terminal = nil
+    var args: [String]?
+    var hostname: String?
+    var terminal: TerminalSize?
     if let given = fields.optional("args") {
       var one = try FieldReader(.map([CBOR.Entry("args", given)]), path: [])
       let texts = try one.texts(
@@ -89,6 +89,7 @@ public struct HostInput: Sendable, Equatable {
       terminal = TerminalSize(rows: rows, columns: columns)
     }
     try fields.expectEnd()
+    self.init(args: args, env: env, hostname: hostname, terminal: terminal)
   }
 }
 

@@ -26,15 +26,18 @@ extension WorkloadManifest {
     guard try fields.unsigned("version") == Self.schemaVersion else {
       throw ManifestError(.version, "version")
     }
-    rootFilesystem = try RootFilesystem(try fields.map("rootFilesystem"))
-    process = try WorkloadProcess(try fields.map("process"))
-    hostname = try fields.text("hostname", max: 64)
-    mounts = []
+    let rootFilesystem = try RootFilesystem(try fields.map("rootFilesystem"))
+    let process = try WorkloadProcess(try fields.map("process"))
+    let hostname = try fields.text("hostname", max: 64)
+    var mounts: [TemporaryMount] = []
     for item in try fields.array("mounts", max: 64) {
       mounts.append(try TemporaryMount(try FieldReader(item, path: fields.name("mounts"))))
     }
-    hostMay = try HostRules(try fields.map("hostMay"))
+    let hostMay = try HostRules(try fields.map("hostMay"))
     try fields.expectEnd()
+    self.init(
+      rootFilesystem: rootFilesystem, process: process, hostname: hostname, mounts: mounts,
+      hostMay: hostMay)
   }
 }
 
@@ -51,16 +54,19 @@ extension RootFilesystem {
 
   init(_ source: FieldReader) throws(ManifestError) {
     var fields = source
-    rootHash = try fields.bytes("rootHash", max: 32)
+    let rootHash = try fields.bytes("rootHash", max: 32)
     guard rootHash.count == 32 else { throw fields.fault(.value, "rootHash") }
-    salt = try fields.bytes("salt", max: 256)
+    let salt = try fields.bytes("salt", max: 256)
     // Sector numbers (blocks × 8) must stay within 63 bits.
-    dataBlocks = try fields.unsigned("dataBlocks", max: 1 << 40)
+    let dataBlocks = try fields.unsigned("dataBlocks", max: 1 << 40)
     guard dataBlocks > 0 else { throw fields.fault(.value, "dataBlocks") }
-    hashStartBlock = try fields.unsigned("hashStartBlock", max: 1 << 41)
+    let hashStartBlock = try fields.unsigned("hashStartBlock", max: 1 << 41)
     guard hashStartBlock >= dataBlocks else { throw fields.fault(.value, "hashStartBlock") }
-    writableBytes = try fields.unsigned("writableBytes", max: 1 << 50)
+    let writableBytes = try fields.unsigned("writableBytes", max: 1 << 50)
     try fields.expectEnd()
+    self.init(
+      rootHash: rootHash, salt: salt, dataBlocks: dataBlocks, hashStartBlock: hashStartBlock,
+      writableBytes: writableBytes)
   }
 }
 
@@ -86,34 +92,38 @@ extension WorkloadProcess {
 
   init(_ source: FieldReader) throws(ManifestError) {
     var fields = source
-    args = try fields.texts("args", max: Self.argsMax, bytesMax: Self.argBytesMax)
+    let args = try fields.texts("args", max: Self.argsMax, bytesMax: Self.argBytesMax)
     guard let program = args.first, !program.utf8.isEmpty else {
       throw fields.fault(.value, "args")
     }
-    env = try fields.texts("env", max: Self.argsMax, bytesMax: Self.argBytesMax)
+    let env = try fields.texts("env", max: Self.argsMax, bytesMax: Self.argBytesMax)
     for variable in env where !hasName(variable) { throw fields.fault(.value, "env") }
-    cwd = try fields.text("cwd", max: 4095)
+    let cwd = try fields.text("cwd", max: 4095)
     guard isCleanAbsolutePath(cwd) else { throw fields.fault(.value, "cwd") }
     // The id 2^32 - 1 means "unchanged" to the kernel.
-    uid = UInt32(try fields.unsigned("uid", max: 0xffff_fffe))
-    gid = UInt32(try fields.unsigned("gid", max: 0xffff_fffe))
-    additionalGids = []
+    let uid = UInt32(try fields.unsigned("uid", max: 0xffff_fffe))
+    let gid = UInt32(try fields.unsigned("gid", max: 0xffff_fffe))
+    var additionalGids: [UInt32] = []
     for value in try fields.array("additionalGids", max: 65_536) {
       guard case .unsigned(let id) = value, id <= 0xffff_fffe else {
         throw fields.fault(.value, "additionalGids")
       }
       additionalGids.append(UInt32(id))
     }
-    umask = UInt32(try fields.unsigned("umask", max: 0o777))
-    capabilities = try fields.unsigned("capabilities")
-    rlimits = []
+    let umask = UInt32(try fields.unsigned("umask", max: 0o777))
+    let capabilities = try fields.unsigned("capabilities")
+    var rlimits: [ResourceLimit] = []
     for item in try fields.array("rlimits", max: 16) {
       rlimits.append(try ResourceLimit(try FieldReader(item, path: fields.name("rlimits"))))
     }
-    noNewPrivileges = try fields.bool("noNewPrivileges")
-    stopSignal = UInt8(try fields.unsigned("stopSignal", max: 64))
+    let noNewPrivileges = try fields.bool("noNewPrivileges")
+    let stopSignal = UInt8(try fields.unsigned("stopSignal", max: 64))
     guard stopSignal > 0 else { throw fields.fault(.value, "stopSignal") }
     try fields.expectEnd()
+    self.init(
+      args: args, env: env, cwd: cwd, uid: uid, gid: gid, additionalGids: additionalGids,
+      umask: umask, capabilities: capabilities, rlimits: rlimits, noNewPrivileges: noNewPrivileges,
+      stopSignal: stopSignal)
   }
 }
 
@@ -128,11 +138,12 @@ extension ResourceLimit {
 
   init(_ source: FieldReader) throws(ManifestError) {
     var fields = source
-    resource = UInt8(try fields.unsigned("resource", max: 15))
-    soft = try fields.unsigned("soft")
-    hard = try fields.unsigned("hard")
+    let resource = UInt8(try fields.unsigned("resource", max: 15))
+    let soft = try fields.unsigned("soft")
+    let hard = try fields.unsigned("hard")
     guard soft <= hard else { throw fields.fault(.value, "soft") }
     try fields.expectEnd()
+    self.init(resource: resource, soft: soft, hard: hard)
   }
 }
 
@@ -147,14 +158,15 @@ extension TemporaryMount {
 
   init(_ source: FieldReader) throws(ManifestError) {
     var fields = source
-    destination = try fields.text("destination", max: 4095)
+    let destination = try fields.text("destination", max: 4095)
     guard isCleanAbsolutePath(destination), destination.utf8.count > 1 else {
       throw fields.fault(.value, "destination")
     }
-    sizeBytes = try fields.unsigned("sizeBytes", max: 1 << 50)
+    let sizeBytes = try fields.unsigned("sizeBytes", max: 1 << 50)
     guard sizeBytes > 0 else { throw fields.fault(.value, "sizeBytes") }
-    mode = UInt32(try fields.unsigned("mode", max: 0o7777))
+    let mode = UInt32(try fields.unsigned("mode", max: 0o7777))
     try fields.expectEnd()
+    self.init(destination: destination, sizeBytes: sizeBytes, mode: mode)
   }
 }
 
@@ -172,13 +184,16 @@ extension HostRules {
 
   init(_ source: FieldReader) throws(ManifestError) {
     var fields = source
-    replaceArgs = try fields.bool("replaceArgs")
-    setEnv = try fields.texts("setEnv", max: 1024, bytesMax: 1024)
-    setHostname = try fields.bool("setHostname")
-    attachTerminal = try fields.bool("attachTerminal")
-    sendInput = try fields.bool("sendInput")
-    receiveOutput = try fields.bool("receiveOutput")
+    let replaceArgs = try fields.bool("replaceArgs")
+    let setEnv = try fields.texts("setEnv", max: 1024, bytesMax: 1024)
+    let setHostname = try fields.bool("setHostname")
+    let attachTerminal = try fields.bool("attachTerminal")
+    let sendInput = try fields.bool("sendInput")
+    let receiveOutput = try fields.bool("receiveOutput")
     try fields.expectEnd()
+    self.init(
+      replaceArgs: replaceArgs, setEnv: setEnv, setHostname: setHostname,
+      attachTerminal: attachTerminal, sendInput: sendInput, receiveOutput: receiveOutput)
   }
 }
 

@@ -1,1 +1,96 @@
+// The system calls that arca-init makes. Every function returns 0 or more, or the negated errno.
 #pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+// Same layout as struct pollfd.
+struct arca_poll {
+  int fd;
+  short events;
+  short revents;
+};
+
+enum { ARCA_POLLIN = 1, ARCA_POLLOUT = 4, ARCA_POLLERR = 8, ARCA_POLLHUP = 16 };
+
+enum {
+  ARCA_MS_RDONLY = 1,
+  ARCA_MS_NOSUID = 2,
+  ARCA_MS_NODEV = 4,
+  ARCA_MS_NOEXEC = 8,
+  ARCA_MS_REMOUNT = 32,
+  ARCA_MS_BIND = 4096,
+  ARCA_MS_MOVE = 8192,
+};
+
+// Files and mounts.
+int arca_mount(const char *source, const char *target, const char *type, unsigned long flags,
+               const char *data);
+int arca_umount(const char *target);
+int arca_open_read(const char *path);
+int arca_open_port(const char *path);
+int arca_create(const char *path, unsigned mode);
+int arca_close(int fd);
+long arca_read(int fd, uint8_t *buffer, size_t count);
+long arca_write(int fd, const uint8_t *buffer, size_t count);
+int arca_mkdir(const char *path, unsigned mode);
+int arca_rmdir(const char *path);
+int arca_mknod_char(const char *path, unsigned mode, unsigned major, unsigned minor);
+int arca_symlink(const char *target, const char *path);
+int arca_unlink(const char *path);
+int arca_chown(const char *path, uint32_t uid, uint32_t gid);
+int arca_chroot(const char *path);
+int arca_chdir(const char *path);
+// 0 a file, 1 a folder.
+int arca_is_folder(const char *path);
+// The size of a file in bytes.
+long arca_file_size(const char *path);
+int arca_copy_owner_and_mode(const char *from, const char *to);
+// Writes the entries of a folder, NUL after each, and returns how many bytes.
+long arca_list(const char *path, uint8_t *buffer, size_t count);
+
+// Kernel.
+int arca_load_module(const char *path);
+int arca_uevents_open(void);
+// 1 for an event of the kernel itself (or events lost), 0 when none waits.
+int arca_uevent_take(int fd);
+int arca_verity_open(const char *table, uint64_t sectors);
+// The state that dm-verity reports: 'V' valid, 'C' corrupted.
+int arca_verity_state(int control);
+int arca_set_hostname(const char *name, size_t length);
+int arca_loopback_up(void);
+int arca_random(uint8_t *buffer, size_t count);
+void arca_power_off(void);
+
+// Processes and descriptors.
+int arca_pipe(int *reading, int *writing);
+int arca_change_owner(int fd, uint32_t uid, uint32_t gid);
+int arca_nonblocking(int fd);
+int arca_poll(struct arca_poll *items, size_t count, int timeout_milliseconds);
+int arca_child_signals_open(void);
+int arca_unshare_pids(void);
+int arca_unshare_mounts(void);
+int arca_fork(void);
+int arca_kill(int pid, int number);
+// Reaps one child: its pid, or 0 when none has ended. The status is 0…255, or 128 + a signal.
+int arca_wait(int *status);
+int arca_restore_signals(void);
+int arca_redirect(int from, int to);
+int arca_close_from(int first);
+void arca_exit(int status);
+
+// Terminals.
+// A new terminal that belongs to `uid`: init's end, the workload's end, and its number in /dev/pts.
+int arca_terminal_open(uint32_t uid, int *terminal, int *workload, int *number);
+int arca_terminal_take(void);
+int arca_terminal_resize(int terminal, uint16_t rows, uint16_t columns);
+
+// Identity.
+int arca_rlimit(int resource, uint64_t soft, uint64_t hard);
+int arca_bounding_set(uint64_t capabilities);
+int arca_identity(uint32_t uid, uint32_t gid, const uint32_t *groups, size_t count);
+int arca_capabilities(uint64_t capabilities);
+int arca_no_new_privileges(void);
+void arca_umask(unsigned mask);
+// `arguments` and `environment` are C strings one after another. Returns only on failure.
+int arca_execute(const char *path, const char *arguments, size_t arguments_bytes,
+                 const char *environment, size_t environment_bytes);

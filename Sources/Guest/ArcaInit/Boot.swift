@@ -1,0 +1,103 @@
+import ArcaBytes
+import ArcaManifest
+import ArcaWire
+import CArcaGuest
+
+extension InitError {
+  /// A message that the start does not wait for.
+  static var order: InitError { InitError(.wire, "a message came out of order") }
+
+  /// The host closed the channel: there is nobody left to tell.
+  static var hostLeft: InitError { InitError(.wire, "the host closed the channel") }
+}
+
+/// Entered by main() in C, which powers off when this returns.
+@c(arca_init_main)
+public func arcaInitMain() {
+  do throws(InitError) {
+    try mountKernelFilesystems()
+    let kind = try KernelCommandLine().kind
+    let (uevents, opened) = try openChannel(kind: kind)
+    var channel = opened
+    channel.send(.ready)
+    do throws(InitError) {
+      channel.send(.exit(try runWorkload(&channel, kind: kind, uevents: uevents)))
+    } catch {
+      channel.send(.failure(error.failure, detail: error.detail))
+    }
+    channel.finish()
+  } catch {
+    // Without a channel, the kernel's log on the console is all there is.
+    try? File.write("/dev/kmsg", Array("<2>arca-init: ".utf8) + error.detail, mode: 0)
+  }
+}
+
+private func openChannel(kind: [UInt8]) throws(InitError) -> (uevents: Int32, channel: Channel) {
+  do {
+    let uevents = try System.openUevents()
+    return (uevents, try Channel(uevents: uevents))
+  } catch {
+    throw error.named(.environment, "the virtio port of the channel")
+  }
+}
+
+private func mountKernelFilesystems() throws(InitError) {
+  do {
+    for (path, type) in [("/proc", "proc"), ("/sys", "sysfs"), ("/dev", "devtmpfs")] {
+      try System.mount(type, path, type, 0)
+    }
+  } catch {
+    throw error.named(.environment, "proc, sysfs, devtmpfs")
+  }
+}
+
+private func runWorkload(
+  _ channel: inout Channel, kind: [UInt8], uevents: Int32
+) throws(InitError) -> UInt8 {
+  try Modules.load(for: kind)
+  guard case .manifest(let encoded) = try channel.waitForMessage() else { throw .order }
+  let provider = try EvidenceProvider(kind: kind)
+  try checkIdentity(of: encoded, by: provider, over: &channel)
+  let (manifest, input) = try receiveInput(encoded, &channel)
+  guard case .start = try channel.waitForMessage() else { throw .order }
+  let verity = try Root.openVerity(manifest.rootFilesystem)
+  try Root.enter(manifest.rootFilesystem, verity: verity)
+  try ContainerEnvironment.make(for: manifest)
+  let streams: Streams
+  let childSignals: Int32
+  do {
+    childSignals = try System.check(arca_child_signals_open())
+    if let size = input.terminal {
+      streams = try Streams(terminalFor: manifest.process, size)
+    } else {
+      streams = try Streams(pipesFor: manifest.process)
+    }
+  } catch {
+    throw error.named(.environment, "standard streams")
+  }
+  let workload = try Workload.start(manifest, streams)
+  channel.send(.started)
+  var session = Session(
+    workload, childSignals: childSignals, uevents: uevents, verity: verity,
+    sendInput: manifest.hostMay.sendInput, receiveOutput: manifest.hostMay.receiveOutput)
+  return try session.run(&channel)
+}
+
+/// The manifest, merged with what the host may and does ask for.
+private func receiveInput(
+  _ encoded: [UInt8], _ channel: inout Channel
+) throws(InitError) -> (WorkloadManifest, HostInput) {
+  let manifest: WorkloadManifest
+  do {
+    manifest = try WorkloadManifest(decoding: encoded)
+  } catch {
+    throw InitError(.manifest, error.field)
+  }
+  guard case .hostInput(let bytes) = try channel.waitForMessage() else { throw .order }
+  do {
+    let input = try HostInput(decoding: bytes)
+    return (try manifest.merged(with: input), input)
+  } catch {
+    throw InitError(.hostInput, error.field)
+  }
+}

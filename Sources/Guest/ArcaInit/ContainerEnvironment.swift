@@ -1,0 +1,122 @@
+import ArcaManifest
+import ArcaWire
+import CArcaGuest
+
+/// What a container finds around it besides its own files (OCI runtime-spec, "config-linux", and
+/// the paths that podman hides).
+enum ContainerEnvironment {
+  private static let strict = ARCA_MS_NOSUID | ARCA_MS_NODEV | ARCA_MS_NOEXEC
+  private static let devices: [(String, UInt32, UInt32)] = [
+    ("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9),
+    ("tty", 5, 0),
+  ]
+  private static let links = [
+    ("fd", "/proc/self/fd"), ("stdin", "/proc/self/fd/0"), ("stdout", "/proc/self/fd/1"),
+    ("stderr", "/proc/self/fd/2"), ("ptmx", "pts/ptmx"), ("core", "/proc/kcore"),
+  ]
+  private static let masked = [
+    "/proc/acpi", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats",
+    "/proc/sched_debug", "/proc/scsi", "/proc/timer_list", "/proc/timer_stats", "/sys/dev/block",
+    "/sys/devices/virtual/powercap", "/sys/firmware", "/sys/fs/selinux",
+  ]
+  private static let readOnly = [
+    "/proc/asound", "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger",
+  ]
+
+  /// Makes all but `/proc`, in the root that has just been entered.
+  static func make(for manifest: WorkloadManifest) throws(InitError) {
+    try mount("tmpfs", "/dev", "tmpfs", ARCA_MS_NOSUID | ARCA_MS_NOEXEC, "mode=755,size=65536k")
+    try step("/dev") { () throws(SystemError) in
+      for (name, major, minor) in devices {
+        try System.makeDevice("/dev/\(name)", major: major, minor: minor)
+      }
+      for (name, target) in links { try System.link("/dev/\(name)", to: target) }
+    }
+    try mount(
+      "devpts", "/dev/pts", "devpts", ARCA_MS_NOSUID | ARCA_MS_NOEXEC,
+      "newinstance,ptmxmode=0666,mode=0620,gid=5")
+    try mount("shm", "/dev/shm", "tmpfs", strict, "mode=1777,size=65536k")
+    try mount("mqueue", "/dev/mqueue", "mqueue", strict)
+    try mount("sysfs", "/sys", "sysfs", strict | ARCA_MS_RDONLY)
+    try mount("cgroup", "/sys/fs/cgroup", "cgroup2", strict | ARCA_MS_RDONLY)
+    for item in manifest.mounts {
+      try mount(
+        "tmpfs", item.destination, "tmpfs", ARCA_MS_NOSUID | ARCA_MS_NODEV,
+        "size=\(item.sizeBytes),mode=\(octal(item.mode))")
+    }
+    try step("host name") { () throws(SystemError) in
+      try System.setHostname(manifest.hostname)
+      try System.raiseLoopback()
+    }
+    try makeFolder("/proc", mode: 0o555)
+    try makeFolder(manifest.process.cwd, mode: 0o755, owner: manifest.process)
+  }
+
+  /// Makes `/proc` and hides what a container must not see; called in the workload's namespaces.
+  static func makeProc(isRootReadOnly: Bool) throws(InitError) {
+    try mount("proc", "/proc", "proc", strict)
+    try step("paths to hide") { () throws(SystemError) in
+      for path in masked {
+        guard let isFolder = try? System.isFolder(path) else { continue }
+        if isFolder {
+          try System.mount("tmpfs", path, "tmpfs", ARCA_MS_RDONLY, "size=0")
+        } else {
+          try System.mount("/dev/null", path, "", ARCA_MS_BIND)
+        }
+      }
+      for path in readOnly where (try? System.isFolder(path)) != nil {
+        try System.mount(path, path, "", ARCA_MS_BIND)
+        try remountReadOnly(path, strict)
+      }
+      if isRootReadOnly { try remountReadOnly("/", 0) }
+    }
+  }
+
+  private static func remountReadOnly(_ path: String, _ flags: Int) throws(SystemError) {
+    try System.mount("", path, "", ARCA_MS_REMOUNT | ARCA_MS_BIND | ARCA_MS_RDONLY | flags)
+  }
+
+  private static func mount(
+    _ source: String, _ target: String, _ type: String, _ flags: Int, _ data: String = ""
+  ) throws(InitError) {
+    try makeFolder(target, mode: 0o755)
+    try step(target) { () throws(SystemError) in
+      try System.mount(source, target, type, flags, data)
+    }
+  }
+
+  /// Makes `path` and what leads to it where they are missing; the last part belongs to `owner`.
+  private static func makeFolder(
+    _ path: String, mode: UInt32, owner: WorkloadProcess? = nil
+  ) throws(InitError) {
+    if (try? System.isFolder(path)) == true { return }
+    var made = ""
+    try step(path) { () throws(SystemError) in
+      for part in path.utf8.split(separator: UInt8(ascii: "/")) {
+        made += "/" + String(decoding: Array(part), as: UTF8.self)
+        do throws(SystemError) {
+          try System.makeFolder(made, mode: mode)
+        } catch {
+          if error.errno != SystemError.exists { throw error }
+        }
+      }
+      if let owner { try System.changeOwner(made, uid: owner.uid, gid: owner.gid) }
+    }
+  }
+
+  private static func step(
+    _ what: String, _ body: () throws(SystemError) -> Void
+  ) throws(InitError) {
+    do {
+      try body()
+    } catch {
+      throw error.named(.environment, what)
+    }
+  }
+
+  private static func octal(_ mode: UInt32) -> String {
+    var digits = ""
+    for shift: UInt32 in [9, 6, 3, 0] { digits += "\(mode >> shift & 7)" }
+    return digits
+  }
+}

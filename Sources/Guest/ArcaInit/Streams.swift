@@ -1,0 +1,52 @@
+import ArcaManifest
+import ArcaWire
+import CArcaGuest
+
+/// The workload's standard streams: three pipes, or one terminal.
+struct Streams {
+  /// The two ends of one stream; -1 where there is none.
+  struct Ends {
+    let ours: Int32
+    let workload: Int32
+  }
+
+  let input: Ends
+  let output: Ends
+  let error: Ends
+  let isTerminal: Bool
+
+  /// Pipes rather than sockets, since programs open `/dev/stdout` anew.
+  init(pipesFor process: WorkloadProcess) throws(SystemError) {
+    let (input, output, error) = (try System.pipe(), try System.pipe(), try System.pipe())
+    self.input = Ends(ours: input.writing, workload: input.reading)
+    self.output = Ends(ours: output.reading, workload: output.writing)
+    self.error = Ends(ours: error.reading, workload: error.writing)
+    isTerminal = false
+    for end in [self.input, self.output, self.error] {
+      _ = try System.check(arca_nonblocking(end.ours))
+      _ = try System.check(arca_change_owner(end.workload, process.uid, process.gid))
+    }
+  }
+
+  /// A terminal of `size`.
+  init(
+    terminalFor process: WorkloadProcess, _ size: HostInput.TerminalSize
+  ) throws(SystemError) {
+    let (ends, path) = try System.openTerminal(uid: process.uid)
+    _ = try System.check(arca_terminal_resize(ends.ours, size.rows, size.columns))
+    try File.write("/dev/console", [], mode: 0o600)
+    try System.mount(path, "/dev/console", "", ARCA_MS_BIND)
+    input = Ends(ours: -1, workload: ends.workload)
+    output = ends
+    error = Ends(ours: -1, workload: ends.workload)
+    isTerminal = true
+  }
+
+  func closeWorkloadEnds() {
+    System.close(input.workload)
+    if !isTerminal {
+      System.close(output.workload)
+      System.close(error.workload)
+    }
+  }
+}

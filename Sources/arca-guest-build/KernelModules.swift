@@ -1,0 +1,57 @@
+import Foundation
+
+/// The modules of the initrd: names and order from the list in `guest/modules`.
+struct KernelModules {
+  /// What arca-init reads: a name, and the kinds of TEE that need it, on each line.
+  private(set) var list = ""
+  /// File content by name, in loading order.
+  private(set) var files: [(name: String, content: Data)] = []
+
+  init(list text: String, kernel folder: URL) throws(BuildError) {
+    var loaded: Set<String> = []
+    for line in text.split(separator: "\n") {
+      let words = line.prefix { $0 != "#" }.split(separator: " ")
+      guard let name = words.first.map(String.init) else { continue }
+      let packed = Disk.find(folder) { $0.hasPrefix("\(name).ko") }
+      guard let file = packed.first else {
+        throw BuildError(.module, "the kernel has no module \(name)")
+      }
+      let content = try Self.stripped(file)
+      for need in try Self.dependencies(content) where !loaded.contains(need) {
+        throw BuildError(.module, "\(name) needs \(need), which must be listed before it")
+      }
+      loaded.insert(Self.canonical(name))
+      list += words.joined(separator: " ") + "\n"
+      files.append((name, content))
+    }
+  }
+
+  /// Unpacked and without debugging sections: both would cost time at every start.
+  private static func stripped(_ file: URL) throws(BuildError) -> Data {
+    let folder = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
+    try Disk.makeFolder(folder)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let module = folder.appending(path: "module.ko")
+    switch file.pathExtension {
+    case "xz": try Disk.write(try Tool.run(["xz", "-dc", file.path]), to: module)
+    case "zst": try Disk.write(try Tool.run(["zstd", "-q", "-dc", file.path]), to: module)
+    default: try Disk.write(try Disk.read(file), to: module)
+    }
+    _ = try Tool.run(["objcopy", "--strip-debug", module.path])
+    return try Disk.read(module)
+  }
+
+  private static func dependencies(_ module: Data) throws(BuildError) -> [String] {
+    let key = Data("\0depends=".utf8)
+    guard let found = module.range(of: key) else { return [] }
+    let value = module[found.upperBound...].prefix { $0 != 0 }
+    return String(decoding: value, as: UTF8.self).split(separator: ",").map {
+      canonical(String($0))
+    }
+  }
+
+  /// The kernel treats `-` and `_` in a module's name as one.
+  private static func canonical(_ name: String) -> String {
+    name.replacing("-", with: "_")
+  }
+}

@@ -1,0 +1,47 @@
+import Foundation
+import Testing
+
+extension GuestTests {
+  /// The budgets of docs/specification.md for what is trusted.
+  @Suite struct BudgetTests {
+    @Test func theInitAndTheInitrdAreSmall() throws {
+      let guest = GuestMachine.package.appending(path: "out/lib/arca/guest")
+      let initrd = try Data(contentsOf: guest.appending(path: "initrd"))
+      #expect(initrd.count <= 3_000_000)
+      let initBytes = try #require(size(of: "init", inArchive: initrd))
+      #expect((10_000...300_000).contains(initBytes))
+    }
+
+    @Test func ownCodeInTheGuestIsShort() throws {
+      let sources = GuestMachine.package.appending(path: "Sources")
+      var lines = 0
+      for folder in ["Guest", "ArcaBytes", "ArcaWire", "ArcaManifest", "TEEEvidence/SNP"] {
+        let found = FileManager.default.enumerator(
+          at: sources.appending(path: folder), includingPropertiesForKeys: nil)
+        for case let file as URL in found ?? FileManager.DirectoryEnumerator()
+        where ["swift", "c", "h"].contains(file.pathExtension) {
+          lines += try String(contentsOf: file, encoding: .utf8).split(separator: "\n").count
+        }
+      }
+      #expect((1000...5000).contains(lines))
+    }
+
+    /// The size of the file `name` in a newc archive (cpio(5): 13 fields of 8 hexadecimal digits).
+    private func size(of name: String, inArchive archive: Data) -> Int? {
+      var offset = 0
+      while offset + 110 <= archive.count {
+        func field(_ index: Int) -> Int {
+          let start = offset + 6 + index * 8
+          return Int(String(decoding: archive[start..<start + 8], as: UTF8.self), radix: 16) ?? 0
+        }
+        let (fileBytes, nameBytes) = (field(6), field(11))
+        let found = archive[offset + 110..<offset + 110 + nameBytes - 1]
+        if String(decoding: found, as: UTF8.self) == name { return fileBytes }
+        let content = (offset + 110 + nameBytes + 3) & ~3
+        offset = (content + fileBytes + 3) & ~3
+        if nameBytes == 0 { return nil }
+      }
+      return nil
+    }
+  }
+}

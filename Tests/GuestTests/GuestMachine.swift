@@ -1,0 +1,206 @@
+import ArcaBytes
+import ArcaManifest
+import ArcaWire
+import Foundation
+import Testing
+
+/// One booted guest, started as guest/README.md says.
+final class GuestMachine {
+  /// How the simulated TEE answers.
+  enum Evidence {
+    case right
+    case wrongReportData
+    case truncated
+    case otherManifest
+    case none
+  }
+
+  /// How a workload ended.
+  struct Outcome {
+    var output: [UInt8] = []
+    var error: [UInt8] = []
+    var last: GuestMessage?
+
+    var text: String { String(decoding: output, as: UTF8.self) }
+    var lines: [String] { text.split(separator: "\n").map(String.init) }
+    var status: UInt8? {
+      if case .exit(let status)? = last { return status }
+      return nil
+    }
+  }
+
+  static let package = URL(filePath: #filePath).deletingLastPathComponent()
+    .deletingLastPathComponent().deletingLastPathComponent()
+  private static let guest = package.appending(path: "out/lib/arca/guest")
+  private static let timeoutMilliseconds: Int32 = 30_000
+
+  private let folder: URL
+  private let qemu = Process()
+  private var socket: HostSocket
+  private var decoder = FrameDecoder()
+
+  init(disk: URL?) throws {
+    let guest = Self.guest
+    try #require(
+      FileManager.default.fileExists(atPath: guest.appending(path: "release.json").path),
+      "make guest comes before these tests")
+    folder = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    let path = folder.appending(path: "channel").path
+    socket = try #require(HostSocket(path: path))
+    let commandLine = try String(contentsOf: guest.appending(path: "cmdline"), encoding: .utf8)
+    qemu.executableURL = URL(filePath: "/usr/bin/qemu-system-x86_64")
+    qemu.arguments =
+      [
+        "-M", "q35", "-m", "512", "-smp", "1", "-cpu", "max", "-nodefaults", "-no-user-config",
+        "-display", "none", "-no-reboot", "-kernel", guest.appending(path: "vmlinux").path,
+        "-initrd", guest.appending(path: "initrd").path, "-append",
+        commandLine + " arca.tee=sim-snp", "-device", "virtio-serial-pci,max_ports=2", "-chardev",
+        "socket,id=chan,path=\(path)", "-device",
+        "virtserialport,chardev=chan,name=dev.arca.channel", "-chardev",
+        "file,id=console,path=\(folder.path)/console", "-serial", "chardev:console",
+      ]
+      + (disk.map {
+        [
+          "-drive", "if=none,id=root,file=\($0.path),format=raw,readonly=on", "-device",
+          "virtio-blk-pci,drive=root",
+        ]
+      } ?? [])
+    try qemu.run()
+    let isConnected = socket.accept(milliseconds: Self.timeoutMilliseconds)
+    try #require(isConnected)
+  }
+
+  func send(_ message: HostMessage) {
+    var writer = ByteWriter()
+    message.frame.write(to: &writer)
+    send(raw: writer.bytes)
+  }
+
+  /// Sends bytes as they are; a guest that has stopped reading is no fault.
+  func send(raw bytes: [UInt8]) {
+    _ = socket.send(bytes, milliseconds: 2000)
+  }
+
+  /// The guest's next message, or nil once it has closed its end.
+  func next() throws -> GuestMessage? {
+    while true {
+      if let frame = try decoder.next() { return try GuestMessage(frame) }
+      let bytes = try #require(
+        socket.receive(milliseconds: Self.timeoutMilliseconds), "the guest says nothing")
+      if bytes.isEmpty { return nil }
+      decoder.append(bytes)
+    }
+  }
+
+  /// Waits for `ready`.
+  func ready() throws {
+    guard case .ready? = try next() else {
+      Issue.record("the guest did not say ready")
+      return
+    }
+  }
+
+  /// Opens the session and returns what the guest says when its workload should have started.
+  func open(
+    _ manifest: WorkloadManifest, _ input: HostInput = HostInput(), evidence: Evidence = .right
+  ) throws -> GuestMessage? {
+    try ready()
+    send(.manifest(manifest.encoded()))
+    // As a launcher does: the rest need not wait for the evidence.
+    send(.hostInput(input.encoded()))
+    send(.start)
+    let message = try next()
+    guard case .evidenceRequest(let reportData)? = message else { return message }
+    if case .none = evidence { return message }
+    send(.evidence(Self.report(reportData, manifest, evidence)))
+    return try next()
+  }
+
+  private static func report(
+    _ reportData: [UInt8], _ manifest: WorkloadManifest, _ evidence: Evidence
+  ) -> [UInt8] {
+    var reportData = reportData
+    var hostData = manifest.digest
+    if case .wrongReportData = evidence { reportData[63] ^= 1 }
+    if case .otherManifest = evidence { hostData[0] ^= 1 }
+    var writer = ByteWriter()
+    writer.u32(2)
+    writer.zeros(0x34 - 4)
+    // SIGNATURE_ALGO: ECDSA P-384 with SHA-384.
+    writer.u32(1)
+    writer.zeros(0x50 - 0x38)
+    writer.append(reportData)
+    writer.zeros(0xc0 - 0x90)
+    writer.append(hostData)
+    writer.zeros(1184 - 0xe0)
+    if case .truncated = evidence { return writer.bytes.dropLast() }
+    return writer.bytes
+  }
+
+  /// Starts `manifest`, feeds it `input`, and collects what comes until its end.
+  func run(
+    _ manifest: WorkloadManifest, _ hostInput: HostInput = HostInput(), input: [UInt8] = [],
+    atStart act: (GuestMachine) throws -> Void = { _ in }
+  ) throws -> Outcome {
+    let first = try open(manifest, hostInput)
+    guard case .started? = first else { return Outcome(last: first) }
+    try act(self)
+    var outcome = Outcome()
+    var sent = 0
+    var credit = Int(Wire.windowBytes)
+    var isOpen = hostInput.terminal == nil
+    while true {
+      while sent < input.count, credit > 0 {
+        let end = min(sent + min(credit, Wire.streamBytesMax), input.count)
+        send(.input(Array(input[sent..<end])))
+        credit -= end - sent
+        sent = end
+      }
+      if isOpen, sent == input.count {
+        send(.inputEnd)
+        isOpen = false
+      }
+      switch try next() {
+      case .output(let channel, let bytes)?:
+        if channel == .standardOutput { outcome.output += bytes } else { outcome.error += bytes }
+        send(.credit(channel, UInt32(bytes.count)))
+      case .inputCredit(let bytes)?: credit += Int(bytes)
+      case .outputEnd?, .log?: break
+      case let message:
+        outcome.last = message
+        return outcome
+      }
+    }
+  }
+
+  /// The workload's output up to and with `end`.
+  func outputUntil(_ end: String) throws -> String {
+    var text = ""
+    while !text.hasSuffix(end) {
+      guard case .output(_, let bytes)? = try next() else { break }
+      text += String(decoding: bytes, as: UTF8.self)
+    }
+    return text
+  }
+
+  /// Closes the channel; the machine must then end by itself.
+  func close(_ location: SourceLocation = #_sourceLocation) {
+    socket.close()
+    let deadline = ContinuousClock.now + .seconds(20)
+    while qemu.isRunning, ContinuousClock.now < deadline { usleep(5000) }
+    #expect(!qemu.isRunning, "the machine does not end", sourceLocation: location)
+    if qemu.isRunning { kill(qemu.processIdentifier, SIGKILL) }
+    try? FileManager.default.removeItem(at: folder)
+  }
+}
+
+/// Boots a guest from `disk` for the length of `body`.
+func withGuest<Result>(
+  disk: URL?, _ body: (GuestMachine) throws -> Result,
+  _ location: SourceLocation = #_sourceLocation
+) throws -> Result {
+  let machine = try GuestMachine(disk: disk)
+  defer { machine.close(location) }
+  return try body(machine)
+}

@@ -1,0 +1,124 @@
+import ArcaBytes
+import ArcaManifest
+import ArcaWire
+import Foundation
+import Testing
+
+extension GuestTests {
+  /// A host that breaks the rules: each time a named failure, and never a hang.
+  @Suite struct HostileHostTests {
+    let disk: TestDisk
+
+    init() throws { disk = try TestDisk.shared.get() }
+
+    func machine<Result>(_ body: (GuestMachine) throws -> Result) throws -> Result {
+      try withGuest(disk: disk.file, body)
+    }
+
+    static let malformed: [[UInt8]] = [
+      [9, 0, 1, 0, 0, 0, 0, 0],  // another version
+      [1, 0, 1, 0, 0xff, 0xff, 0xff, 0x7f],  // two gigabytes
+      [1, 7, 1, 0, 0, 0, 0, 0],  // no such channel
+      [UInt8](repeating: 0x5a, count: 1 << 21),  // a flood
+      [1, 0, 3, 0, 0, 0, 0, 0],  // start before the manifest
+      [1, 0, 4, 0, 0, 0, 0, 0],  // evidence that nobody asked for
+    ]
+
+    @Test(arguments: malformed)
+    func brokenFramesEndTheGuest(_ bytes: [UInt8]) throws {
+      try machine {
+        try $0.ready()
+        $0.send(raw: bytes)
+        expectFailure(try $0.next(), .wire)
+      }
+    }
+
+    @Test func aFloodOfMessagesBeforeTheEvidenceEndsTheGuest() throws {
+      try machine {
+        _ = try $0.open(disk.manifest(["true"]), evidence: .none)
+        for _ in 0..<100 { $0.send(.signal(15)) }
+        expectFailure(try $0.next(), .wire)
+      }
+    }
+
+    @Test func moreInputThanGrantedEndsTheGuest() throws {
+      try machine {
+        guard case .started? = try $0.open(disk.manifest(["sleep", "100"])) else {
+          Issue.record("not started")
+          return
+        }
+        let piece = [UInt8](repeating: 1, count: Wire.streamBytesMax)
+        for _ in 0...Int(Wire.windowBytes) / piece.count { $0.send(.input(piece)) }
+        while true {
+          let message = try $0.next()
+          if case .inputCredit? = message {
+            for _ in 0..<8 { $0.send(.input(piece)) }
+            continue
+          }
+          expectFailure(message, .wire)
+          break
+        }
+      }
+    }
+
+    @Test func moreCreditThanTheWindowEndsTheGuest() throws {
+      try machine {
+        guard case .started? = try $0.open(disk.manifest(["sleep", "100"])) else {
+          Issue.record("not started")
+          return
+        }
+        $0.send(.credit(.standardError, 1))
+        expectFailure(try $0.next(), .wire)
+      }
+    }
+
+    @Test func anotherManifestThanTheTEEReportsIsRefused() throws {
+      let message = try machine {
+        try $0.open(disk.manifest(["true"]), evidence: .otherManifest)
+      }
+      expectFailure(message, .identity)
+    }
+
+    @Test(arguments: [GuestMachine.Evidence.wrongReportData, .truncated])
+    func badEvidenceIsRefused(_ evidence: GuestMachine.Evidence) throws {
+      let message = try machine { try $0.open(disk.manifest(["true"]), evidence: evidence) }
+      expectFailure(message, .evidence)
+    }
+
+    /// The digest is right, but what it names is no manifest.
+    @Test func whatIsNoManifestIsRefused() throws {
+      var manifest = disk.manifest(["true"])
+      manifest.process.cwd = "relative"
+      let message = try machine { try $0.open(manifest) }
+      expectFailure(message, .manifest)
+    }
+
+    @Test func whatNoRuleAllowsIsRefused() throws {
+      let message = try machine {
+        try $0.open(disk.manifest(["true"]), HostInput(env: ["LD_PRELOAD=/x"]))
+      }
+      expectFailure(message, .hostInput)
+    }
+
+    @Test func inputThatTheManifestForbidsEndsTheGuest() throws {
+      var manifest = disk.manifest(["cat"])
+      manifest.hostMay.sendInput = false
+      let outcome = try machine { try $0.run(manifest, input: [1]) }
+      expectFailure(outcome.last, .hostInput)
+    }
+
+    @Test func outputThatTheManifestKeepsIsDropped() throws {
+      var manifest = disk.manifest(["sh", "-c", "echo secret; echo secret >&2; exit 3"])
+      manifest.hostMay.receiveOutput = false
+      let outcome = try machine { try $0.run(manifest) }
+      #expect(outcome.status == 3)
+      #expect(outcome.output.isEmpty && outcome.error.isEmpty)
+    }
+
+    @Test func aHostThatLeavesEndsTheMachine() throws {
+      // Closing the channel is all that is done; withGuest demands that the machine then ends.
+      try machine { _ = try $0.open(disk.manifest(["true"]), evidence: .none) }
+      try machine { _ = try $0.open(disk.manifest(["sleep", "1000"])) }
+    }
+  }
+}
