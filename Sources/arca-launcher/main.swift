@@ -1,1 +1,4 @@
-print("placeholder")
+import ArcaTEE
+import Glibc
+
+exit(Int32(Launch.run()))

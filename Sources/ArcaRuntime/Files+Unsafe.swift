@@ -1,0 +1,127 @@
+import ArcaTEE
+import CArcaHost
+import Glibc
+
+/// The system's words for an `errno`.
+func systemReason(_ number: Int32) -> String {
+  // SAFETY: strerror returns a NUL-terminated string, copied at once.
+  unsafe String(cString: strerror(number))
+}
+
+/// Size, time and identity of a file, links followed; nil where there is none.
+func fileStatus(_ path: String) -> (size: Int64, modifiedNanoseconds: Int64, inode: UInt64)? {
+  var status = stat()
+  // SAFETY: stat writes one structure; the string lives through the call.
+  guard unsafe stat(path, &status) == 0 else { return nil }
+  let time = Int64(status.st_mtim.tv_sec) * 1_000_000_000 + Int64(status.st_mtim.tv_nsec)
+  return (Int64(status.st_size), time, UInt64(status.st_ino))
+}
+
+/// Whether the open file `descriptor` is still what stands at `path`.
+func isSameFile(_ descriptor: Int32, _ path: String) -> Bool {
+  var open = stat()
+  var named = stat()
+  // SAFETY: both calls write one structure each.
+  guard unsafe fstat(descriptor, &open) == 0, unsafe stat(path, &named) == 0 else { return false }
+  return open.st_ino == named.st_ino && open.st_dev == named.st_dev
+}
+
+/// Makes a folder and those above it.
+func makeFolder(_ path: String, mode: mode_t = 0o700) throws(RuntimeError) {
+  var partial = ""
+  for part in path.split(separator: "/") {
+    partial += "/" + part
+    // SAFETY: the string lives through the call.
+    guard unsafe mkdir(partial, mode) == 0 || errno == EEXIST else {
+      throw RuntimeError(.state, "\(partial): cannot be made: \(systemReason(errno))")
+    }
+  }
+}
+
+/// Removes an empty folder, where there is one.
+func removeEmptyFolder(_ path: String) {
+  // SAFETY: the string lives through the call.
+  _ = unsafe rmdir(path)
+}
+
+/// Renames a file or folder.
+func renameFile(_ from: String, _ to: String) throws(RuntimeError) {
+  // SAFETY: both strings live through the call.
+  guard unsafe rename(from, to) == 0 else {
+    throw RuntimeError(.state, "\(from): cannot be renamed to \(to): \(systemReason(errno))")
+  }
+}
+
+/// Opens the file `path` and locks it; nil where another has it locked and `wait` is false.
+func tryLockFile(_ path: String, wait: Bool = false) throws(RuntimeError) -> Int32? {
+  let descriptor: Int32
+  do {
+    descriptor = try System.open(path, O_RDWR | O_CREAT)
+  } catch {
+    throw RuntimeError(error)
+  }
+  guard arca_lock(descriptor, wait ? 1 : 0) == 0 else {
+    close(descriptor)
+    return nil
+  }
+  return descriptor
+}
+
+/// Opens the file `path` and waits for its lock; the caller closes it.
+func lockFile(_ path: String) throws(RuntimeError) -> Int32 {
+  guard let descriptor = try tryLockFile(path, wait: true) else {
+    throw RuntimeError(.state, "\(path): cannot be locked")
+  }
+  return descriptor
+}
+
+/// Runs a program to its end and returns its standard output.
+func runTool(_ arguments: [String], flags: Int = 0) throws(RuntimeError) -> String {
+  do {
+    let (ours, theirs) = try System.socketPair()
+    defer { close(ours) }
+    let pid: Int32
+    do {
+      defer { close(theirs) }
+      pid = try System.spawn(
+        arguments, environment: ["PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C"],
+        descriptors: [-1, theirs, theirs], flags: flags)
+    }
+    var output: [UInt8] = []
+    var chunk: [UInt8] = []
+    reading: while true {
+      switch try System.read(ours, into: &chunk, max: 1 << 16) {
+      case .bytes: output += chunk
+      case .end: break reading
+      case .wouldBlock:
+        var waits = [pollfd(fd: ours, events: Int16(POLLIN), revents: 0)]
+        try System.poll(&waits, timeoutMilliseconds: -1)
+      }
+    }
+    let text = printable(output)
+    let status = System.reap(pid, wait: true) ?? 0
+    guard status == 0 else {
+      throw RuntimeError(
+        .state, "\(arguments.joined(separator: " ")): exit status \(status): \(text)")
+    }
+    return String(decoding: output, as: UTF8.self)
+  } catch let error as TEEError {
+    throw RuntimeError(error)
+  } catch let error as RuntimeError {
+    throw error
+  } catch {
+    throw RuntimeError(.state, "\(error)")
+  }
+}
+
+/// Whether this process may use what is at `path` so (`F_OK`, `R_OK`, `W_OK`, `X_OK`).
+func isAccessible(_ path: String, _ mode: Int32) -> Bool {
+  // SAFETY: the string lives through the call.
+  unsafe access(path, mode) == 0
+}
+
+/// Removes a file, where there is one.
+func removeFile(_ path: String) {
+  // SAFETY: the string lives through the call.
+  _ = unsafe unlink(path)
+}

@@ -1,0 +1,72 @@
+import ArcaBytes
+import ArcaImage
+import ArcaTEE
+import Foundation
+
+/// Where Arca's files are on this machine.
+public struct Installation: Sendable {
+  /// What lasts: images, the outer container's root, the simulated vendor.
+  public let data: String
+  /// What lasts until the machine stops: containers.
+  public let state: String
+  /// The guest and the launcher.
+  public let library: String
+
+  /// Takes `ARCA_DATA`, `ARCA_STATE` and `ARCA_LIB`, else the usual places.
+  public init(environment: [String: String] = ProcessInfo.processInfo.environment) {
+    data = ImageStore.defaultDataDirectory
+    let runtime = environment["XDG_RUNTIME_DIR"] ?? "/tmp/arca-\(geteuid())"
+    state = environment["ARCA_STATE"] ?? (geteuid() == 0 ? "/run/arca" : runtime + "/arca")
+    library =
+      environment["ARCA_LIB"]
+      ?? URL(fileURLWithPath: Self.program).deletingLastPathComponent()
+      .deletingLastPathComponent().appending(path: "lib/arca").path
+  }
+
+  /// The program that runs.
+  static var program: String {
+    (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
+  }
+
+  /// The folder of the guest.
+  public var guest: String { library + "/guest" }
+  /// The launcher's program file.
+  var launcher: String { library + "/arca-launcher" }
+  /// The simulated vendor's keys and certificates.
+  public var simulatedVendor: String { data + "/simulated-amd" }
+
+  /// The digests of the guest's files that its `release.json` records.
+  public func guestDigests() throws(RuntimeError) -> LaunchDescription.GuestDigests {
+    let path = guest + "/release.json"
+    guard let content = FileManager.default.contents(atPath: path) else {
+      throw RuntimeError(
+        .installation,
+        "\(path): not found; expected the guest's release there: run `make guest`, or set ARCA_LIB")
+    }
+    guard let release = try? JSONDecoder().decode(GuestRelease.self, from: content),
+      let kernel = release.digest(of: "vmlinux"), let initrd = release.digest(of: "initrd"),
+      let commandLine = release.digest(of: "cmdline")
+    else {
+      throw RuntimeError(
+        .installation,
+        "\(path): expected SHA-256 digests of vmlinux, initrd and cmdline; run `make guest` again")
+    }
+    return LaunchDescription.GuestDigests(
+      kernel: kernel, initrd: initrd, commandLine: commandLine)
+  }
+}
+
+private struct GuestRelease: Decodable {
+  struct File: Decodable {
+    let sha256: String
+  }
+
+  let files: [String: File]
+
+  func digest(of name: String) -> [UInt8]? {
+    guard let digest = files[name].flatMap({ Hex.decode($0.sha256) }), digest.count == 32 else {
+      return nil
+    }
+    return digest
+  }
+}

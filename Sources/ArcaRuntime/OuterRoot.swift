@@ -1,0 +1,110 @@
+import ArcaTEE
+import Foundation
+
+/// The root file system of every outer container: QEMU, what it loads, and the launcher.
+///
+/// Made once for each set of source files, and recognised by their paths, sizes and times, so that
+/// an upgrade of QEMU makes a new one.
+struct OuterRoot {
+  /// QEMU's translator is a module on Debian; other builds have it linked in.
+  private static let modules = ["/usr/lib/x86_64-linux-gnu/qemu/accel-tcg-x86_64.so"]
+  /// What only serves to mount upon.
+  private static let folders = ["arca/guest", "arca/job", "dev", "proc", "run/arca"]
+  private static let files = ["arca/rootfs", "arca/psp"]
+
+  private let base: String
+  private let launcher: String
+
+  init(_ installation: Installation) {
+    base = installation.data + "/vmm"
+    launcher = installation.launcher
+  }
+
+  /// The folder, made where it is not there yet.
+  func prepare() throws(RuntimeError) -> String {
+    if let path = current() { return path }
+    try makeFolder(base)
+    let lock = try lockFile(base + "/lock")
+    defer { close(lock) }
+    if let path = current() { return path }
+    return try make()
+  }
+
+  /// The root that the index names, where its sources are as they were.
+  private func current() -> String? {
+    guard let index = try? String(contentsOfFile: base + "/index", encoding: .utf8) else {
+      return nil
+    }
+    var lines = index.split(separator: "\n").map(String.init)
+    guard let name = lines.popLast(), lines.first == stamp(launcher) else { return nil }
+    for line in lines {
+      guard let path = line.split(separator: "\t").first, stamp(String(path)) == line else {
+        return nil
+      }
+    }
+    return base + "/" + name
+  }
+
+  private func stamp(_ path: String) -> String? {
+    guard let status = fileStatus(path) else { return nil }
+    return "\(path)\t\(status.size)\t\(status.modifiedNanoseconds)\t\(status.inode)"
+  }
+
+  private func make() throws(RuntimeError) -> String {
+    let vmm = OuterPath.vmm
+    guard stamp(launcher) != nil else {
+      throw RuntimeError(
+        .installation, "\(launcher): not found; expected the launcher there: run `make build`")
+    }
+    guard stamp(vmm) != nil else {
+      throw RuntimeError(
+        .installation, "\(vmm): not found; install QEMU (Debian: qemu-system-x86)")
+    }
+    let programs = [launcher, vmm] + Self.modules.filter { stamp($0) != nil }
+    var sources = programs + BootedFiles.firmwarePaths
+    for path in try libraries(of: programs) where !sources.contains(path) {
+      sources.append(path)
+    }
+    let name = "root-\(UUID().uuidString.prefix(8))"
+    do {
+      try copy(sources, to: "\(base)/\(name)")
+      let lines = sources.compactMap(stamp) + [name]
+      try Data((lines.joined(separator: "\n") + "\n").utf8)
+        .write(to: URL(fileURLWithPath: base + "/index"), options: .atomic)
+    } catch {
+      try? FileManager.default.removeItem(atPath: "\(base)/\(name)")
+      throw RuntimeError(.installation, "\(base)/\(name): cannot be filled: \(error)")
+    }
+    return "\(base)/\(name)"
+  }
+
+  private func copy(_ sources: [String], to root: String) throws {
+    let manager = FileManager.default
+    for source in sources {
+      let target = URL(fileURLWithPath: root + (source == launcher ? OuterPath.launcher : source))
+      try manager.createDirectory(
+        at: target.deletingLastPathComponent(), withIntermediateDirectories: true)
+      try manager.copyItem(at: URL(fileURLWithPath: source).resolvingSymlinksInPath(), to: target)
+    }
+    for folder in Self.folders {
+      try manager.createDirectory(
+        atPath: "\(root)/\(folder)", withIntermediateDirectories: true)
+    }
+    for file in Self.files { try Data().write(to: URL(fileURLWithPath: "\(root)/\(file)")) }
+  }
+
+  /// What the dynamic loader would load for `programs`, itself included.
+  private func libraries(of programs: [String]) throws(RuntimeError) -> [String] {
+    var paths: [String] = []
+    for program in programs {
+      for line in try runTool(["/usr/bin/ldd", program]).split(separator: "\n") {
+        guard let path = line.split(separator: " ").first(where: { $0.contains("/") }) else {
+          continue
+        }
+        let text = path.trimmingCharacters(in: .whitespaces)
+        if !paths.contains(text) { paths.append(text) }
+      }
+    }
+    return paths
+  }
+}

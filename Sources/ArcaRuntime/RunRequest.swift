@@ -1,0 +1,76 @@
+import ArcaImage
+import ArcaManifest
+import ArcaManifestText
+import ArcaTEE
+
+/// What a user asks of `arca run`.
+public struct RunRequest: Sendable {
+  /// The image: a name of the store's, or where to find it.
+  public var image: String
+  /// The container's name, or nil for one made up.
+  public var name: String?
+  /// The owner's manifest, or nil to have one derived from the image.
+  public var manifest: WorkloadManifest?
+  /// What the options change about a derived manifest.
+  public var options = ManifestOptions()
+  /// What the host adds, within the manifest's rules.
+  public var input = HostInput()
+  /// Guest memory in MiB, or nil for ``memoryMiBDefault`` without a limit of the control group.
+  public var memoryMiB: Int?
+  /// How many virtual processors.
+  public var vcpus = 1
+  /// Whether standard input reaches the workload.
+  public var passesInput = false
+  /// Where the evidence of the running guest goes, or nil.
+  public var evidencePath: String?
+  /// Whether the container is removed once it has ended.
+  public var isRemoved = false
+  /// The kind of TEE.
+  public var kind = LaunchKind.strongest
+
+  /// Guest memory in MiB unless said otherwise.
+  public static let memoryMiBDefault = 512
+
+  /// A request to run `image` as it is.
+  public init(image: String) {
+    self.image = image
+  }
+}
+
+extension PreparedImage {
+  /// The root file system as a manifest names it; its writable size is the manifest's matter.
+  public var rootFilesystem: RootFilesystem {
+    RootFilesystem(
+      rootHash: rootHash, salt: salt, dataBlocks: dataBlocks, hashStartBlock: hashStartBlock,
+      writableBytes: 0)
+  }
+
+  /// What the image's configuration says about how to run it.
+  public var defaults: ImageDefaults {
+    let execution = config.config
+    return ImageDefaults(
+      entrypoint: execution.entrypoint, cmd: execution.cmd, env: execution.env,
+      workingDir: execution.workingDir, user: execution.user,
+      stopSignal: execution.stopSignal.isEmpty ? nil : execution.stopSignal, passwd: passwd,
+      group: group)
+  }
+
+  /// The manifest that is derived from the image and `options`.
+  public func derivedManifest(
+    _ options: ManifestOptions
+  ) throws(ManifestTextError) -> WorkloadManifest {
+    try deriveManifest(root: rootFilesystem, image: defaults, options: options)
+  }
+
+  /// Refuses a manifest that is for another image.
+  func check(_ manifest: WorkloadManifest) throws(RuntimeError) {
+    var expected = rootFilesystem
+    expected.writableBytes = manifest.rootFilesystem.writableBytes
+    guard manifest.rootFilesystem == expected else {
+      throw RuntimeError(
+        .manifest,
+        "manifest: its rootFilesystem is not that of image \(manifestDigest); derive it again "
+          + "or name the image that it was made for")
+    }
+  }
+}

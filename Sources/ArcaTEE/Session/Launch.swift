@@ -1,0 +1,237 @@
+import ArcaBytes
+import ArcaWire
+import Glibc
+
+/// One launch, from QEMU's start to the workload's end: the launcher's whole life.
+public struct Launch {
+  private let description: LaunchDescription
+  private let signals: SignalSource
+  private let supervisor: Int32?
+  private let terminal: Terminal?
+  private var vmm: VMM
+  private var session = GuestSession()
+  private var console = ConsoleTail()
+  private var clock: ProgressClock
+  private var output = OutputStream(1)
+  private var errorOutput = OutputStream(2)
+  private var status: LaunchStatus
+  private var psp: SimulatedPSP
+  private var pendingSignals: [UInt8] = []
+  private var exitStatus: UInt8?
+  private var isGuestGone = false
+  private var buffer: [UInt8] = []
+
+  /// Runs what `OuterPath.job` describes and returns the status to exit with.
+  public static func run() -> UInt8 {
+    var status = LaunchStatus()
+    status.note(.launcher)
+    do {
+      let encoded = try System.contents(OuterPath.job + "/launch", max: 1 << 16)
+      var launch = try Launch(LaunchDescription(decoding: encoded), status)
+      return launch.run()
+    } catch {
+      return record(error, status)
+    }
+  }
+
+  private static func record(_ error: TEEError, _ status: LaunchStatus) -> UInt8 {
+    var final = status
+    final.state = .failed
+    final.error = error
+    final.exitStatus = error.exitStatus
+    try? System.replace(OuterPath.result + "/status", with: final.encoded())
+    return final.exitStatus
+  }
+
+  private init(
+    _ description: LaunchDescription, _ begun: LaunchStatus
+  ) throws(TEEError) {
+    self.description = description
+    status = begun
+    signals = try SignalSource()
+    supervisor = OuterPath.supervisorDescriptor
+    System.setNonBlocking(OuterPath.supervisorDescriptor)
+    terminal = description.hasTerminal ? Terminal(0) : nil
+    let commandLine = try System.contents(OuterPath.guest + "/cmdline", max: 4096)
+    // QEMU starts first and boots while the files are measured; nothing is handed in before that.
+    vmm = try VMM(
+      arguments: QEMUOptions(
+        description, commandLine: BootedFiles.text(ofCommandLine: commandLine)
+      ).arguments)
+    status.note(.vmm)
+    clock = ProgressClock(pid: vmm.pid)
+    psp = try SimulatedPSP(description)
+    status.measurement = psp.measurement
+    status.note(.measured)
+  }
+
+  private mutating func run() -> UInt8 {
+    terminal?.makeRaw()
+    defer { terminal?.restore() }
+    do {
+      try publish()
+      while !isFinished { try step() }
+      vmm.kill()
+      status.state = .exited
+      status.exitStatus = exitStatus ?? 125
+      status.note(.ended)
+      try publish()
+      return status.exitStatus
+    } catch {
+      vmm.kill()
+      return Self.record(explained(error), status)
+    }
+  }
+
+  private var isFinished: Bool {
+    exitStatus != nil && output.isEmpty && errorOutput.isEmpty
+  }
+
+  private func publish() throws(TEEError) {
+    try System.replace(OuterPath.result + "/status", with: status.encoded())
+    // One byte wakes the supervisor; whether it listens does not matter.
+    if let supervisor { _ = try? System.write(supervisor, [1], from: 0, max: 1) }
+  }
+
+  /// The console often knows more than the symptom does.
+  private mutating func explained(_ error: TEEError) -> TEEError {
+    guard error.code == .vmm || error.code == .startTimeout else { return error }
+    console.end()
+    return console.error
+      ?? TEEError(error.code, "\(error.detail): \(console.last(5))")
+  }
+
+  // MARK: - One round of waiting and relaying
+
+  private mutating func step() throws(TEEError) {
+    // The order of these is the order of their handlers below.
+    let wantsInput = description.passesInput && session.inputBytesMax > 0
+    var waits = [
+      pollfd(fd: signals.descriptor, events: Int16(POLLIN), revents: 0),
+      pollfd(fd: supervisor ?? -1, events: Int16(POLLIN), revents: 0),
+      pollfd(
+        fd: isGuestGone || exitStatus != nil ? -1 : vmm.channel,
+        events: Int16(session.outgoing.isEmpty ? POLLIN : POLLIN | POLLOUT), revents: 0),
+      pollfd(
+        fd: isGuestGone || exitStatus != nil ? -1 : vmm.console, events: Int16(POLLIN), revents: 0),
+      pollfd(fd: wantsInput ? 0 : -1, events: Int16(POLLIN), revents: 0),
+      pollfd(fd: output.isEmpty ? -1 : 1, events: Int16(POLLOUT), revents: 0),
+      pollfd(fd: errorOutput.isEmpty ? -1 : 2, events: Int16(POLLOUT), revents: 0),
+    ]
+    let timeout: Int32 = session.isRunning || session.hasEnded ? -1 : 1000
+    try System.poll(&waits, timeoutMilliseconds: timeout)
+    if waits[3].revents != 0 { try readConsole() }
+    if waits[2].revents & Int16(POLLIN | POLLHUP | POLLERR) != 0 { try readChannel() }
+    if waits[0].revents != 0 { try takeSignals() }
+    if waits[1].revents != 0 { try readSupervisor() }
+    if waits[4].revents != 0 { try readInput() }
+    if waits[5].revents != 0 { session.consumed(try output.write(), of: .standardOutput) }
+    if waits[6].revents != 0 { session.consumed(try errorOutput.write(), of: .standardError) }
+    if !session.outgoing.isEmpty, !isGuestGone {
+      _ = try session.outgoing.write(to: vmm.channel, max: 1 << 18)
+    }
+    guard exitStatus == nil else { return }
+    if !session.isRunning, clock.isExpired {
+      throw TEEError(
+        .startTimeout,
+        "the guest came no stage further in \(ProgressClock.limitMicroseconds / 1_000_000) s in "
+          + "which it could have run; its console's last lines")
+    }
+  }
+
+  private mutating func readChannel() throws(TEEError) {
+    switch try System.read(vmm.channel, into: &buffer, max: 1 << 16) {
+    case .bytes: for event in try session.receive(buffer) { try handle(event) }
+    case .wouldBlock: break
+    case .end: try guestHasGone()
+    }
+  }
+
+  private mutating func handle(_ event: GuestSession.Event) throws(TEEError) {
+    clock.restart()
+    switch event {
+    case .ready:
+      status.note(.ready)
+      session.send(.manifest(try psp.checkedManifest()))
+    case .evidenceRequest(let reportData):
+      let report = try psp.report(over: reportData)
+      try System.replace(OuterPath.result + "/evidence", with: report)
+      status.note(.evidence)
+      session.send(.evidence(report))
+      session.send(.hostInput(try System.contents(OuterPath.job + "/host-input", max: 1 << 20)))
+      session.send(.start)
+    case .started:
+      status.note(.started)
+      status.state = .running
+      try publish()
+      for signal in pendingSignals { session.send(.signal(signal)) }
+      pendingSignals = []
+      if !description.passesInput { session.sendInput([]) }
+    case .output(.standardError, let bytes): errorOutput.append(bytes)
+    case .output(_, let bytes): output.append(bytes)
+    case .log(let text): console.append(text + [UInt8(ascii: "\n")])
+    case .exit(let code): exitStatus = code
+    }
+  }
+
+  private mutating func guestHasGone() throws(TEEError) {
+    isGuestGone = true
+    try readConsole()
+    guard exitStatus == nil else { return }
+    throw TEEError(
+      .vmm,
+      "QEMU ended before the workload did (exit status \(System.reap(vmm.pid) ?? 0)); last lines")
+  }
+
+  private mutating func readConsole() throws(TEEError) {
+    while case .bytes = try System.read(vmm.console, into: &buffer, max: 1 << 14) {
+      console.append(buffer)
+    }
+    // A guest that panicked may stay; the rest of its story is not worth a wait.
+    if exitStatus == nil, console.panic != nil, let error = console.error { throw error }
+  }
+
+  private mutating func readInput() throws(TEEError) {
+    switch try System.read(0, into: &buffer, max: session.inputBytesMax) {
+    case .bytes: session.sendInput(buffer)
+    case .wouldBlock: break
+    case .end: session.sendInput([])
+    }
+  }
+
+  // MARK: - Signals
+
+  private mutating func takeSignals() throws(TEEError) {
+    while let signal = signals.next() { try take(signal) }
+  }
+
+  /// The supervisor passes signals on, a byte each; its end means that it has gone.
+  private mutating func readSupervisor() throws(TEEError) {
+    guard let supervisor else { return }
+    switch try System.read(supervisor, into: &buffer, max: 256) {
+    case .bytes: for signal in buffer { try take(signal) }
+    case .wouldBlock: break
+    case .end:
+      throw TEEError(.supervisorGone, "arca has gone; the workload is ended with it")
+    }
+  }
+
+  private mutating func take(_ signal: UInt8) throws(TEEError) {
+    switch Int32(signal) {
+    case SIGCHLD: break
+    case SIGWINCH:
+      if session.isRunning, let size = terminal?.size {
+        session.send(.windowSize(rows: size.rows, columns: size.columns))
+      }
+    default:
+      guard SignalSource.forwardable.contains(signal), exitStatus == nil else { return }
+      if session.isRunning {
+        session.send(.signal(signal))
+      } else if [SIGINT, SIGTERM, SIGHUP, SIGQUIT].contains(Int32(signal)) {
+        exitStatus = 128 + signal
+      } else {
+        pendingSignals.append(signal)
+      }
+    }
+  }
+}
