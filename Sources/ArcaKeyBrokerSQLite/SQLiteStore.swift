@@ -1,0 +1,286 @@
+import ArcaKeyBroker
+import Foundation
+import GRDB
+
+/// The embedded store: one SQLite database in WAL mode.
+///
+/// Every write is synchronous (`synchronous = FULL`), so what a call has returned from survives a
+/// crash of the process and of the machine. Several processes may have it open.
+public final class SQLiteStore: KeyBrokerStore {
+  private let database: DatabasePool
+
+  /// Opens the database at `path`, making it where there is none.
+  public init(path: String) throws(KeyBrokerError) {
+    var configuration = Configuration()
+    configuration.busyMode = .timeout(10)
+    configuration.prepareDatabase { try $0.execute(sql: "PRAGMA synchronous = FULL") }
+    do {
+      database = try DatabasePool(path: path, configuration: configuration)
+      try Self.migrator.migrate(database)
+    } catch {
+      throw KeyBrokerError(.store, "\(path): \(error)")
+    }
+  }
+
+  private static var migrator: DatabaseMigrator {
+    var migrator = DatabaseMigrator()
+    migrator.registerMigration("1") { database in
+      try database.execute(
+        sql: """
+          CREATE TABLE session (
+            id TEXT PRIMARY KEY, nonce TEXT NOT NULL, tee TEXT NOT NULL, expires INTEGER NOT NULL,
+            nonceTaken INTEGER NOT NULL DEFAULT 0, attestation BLOB) STRICT;
+          CREATE INDEX sessionExpiry ON session (expires);
+          CREATE TABLE released (
+            session TEXT NOT NULL REFERENCES session (id) ON DELETE CASCADE, path TEXT NOT NULL,
+            PRIMARY KEY (session, path)) STRICT;
+          CREATE TABLE resource (
+            path TEXT PRIMARY KEY, keyID TEXT NOT NULL, wrappedKey BLOB NOT NULL, box BLOB NOT NULL,
+            updated INTEGER NOT NULL) STRICT;
+          CREATE TABLE audit (
+            sequence INTEGER PRIMARY KEY, text TEXT NOT NULL, hash BLOB NOT NULL) STRICT;
+          CREATE TRIGGER auditUpdate BEFORE UPDATE ON audit
+            BEGIN SELECT RAISE (ABORT, 'the audit log is append-only'); END;
+          CREATE TRIGGER auditDelete BEFORE DELETE ON audit
+            BEGIN SELECT RAISE (ABORT, 'the audit log is append-only'); END;
+          """)
+    }
+    return migrator
+  }
+
+  /// Copies the database to a new file at `path`, consistent while it is in use.
+  public func backup(to path: String) throws(KeyBrokerError) {
+    guard !FileManager.default.fileExists(atPath: path) else {
+      throw KeyBrokerError(.store, "\(path): exists already and is not replaced")
+    }
+    do {
+      let copy = try DatabaseQueue(path: path)
+      try database.backup(to: copy)
+      try copy.close()
+    } catch {
+      throw KeyBrokerError(.store, "backup to \(path): \(error)")
+    }
+  }
+
+  private func write<Value: Sendable>(
+    _ body: @escaping @Sendable (Database) throws -> Value
+  ) async throws(KeyBrokerError) -> Value {
+    do {
+      return try await database.write(body)
+    } catch let error as KeyBrokerError {
+      throw error
+    } catch {
+      throw KeyBrokerError(.store, "SQLite: \(error)")
+    }
+  }
+
+  private func read<Value: Sendable>(
+    _ body: @escaping @Sendable (Database) throws -> Value
+  ) async throws(KeyBrokerError) -> Value {
+    do {
+      return try await database.read(body)
+    } catch let error as KeyBrokerError {
+      throw error
+    } catch {
+      throw KeyBrokerError(.store, "SQLite: \(error)")
+    }
+  }
+}
+
+// MARK: - Sessions
+
+extension SQLiteStore {
+  /// Adds a session; one transaction with dropping those that are over.
+  public func open(
+    _ session: SessionRecord, limit: Int, now: Int64
+  ) async throws(KeyBrokerError) {
+    try await write { database in
+      try database.execute(sql: "DELETE FROM session WHERE expires <= ?", arguments: [now])
+      let count = try Int.fetchOne(database, sql: "SELECT count(*) FROM session") ?? 0
+      guard count < limit else {
+        throw KeyBrokerError(.tooManySessions, "\(count) sessions are open; try again later")
+      }
+      try database.execute(
+        sql: "INSERT INTO session (id, nonce, tee, expires) VALUES (?, ?, ?, ?)",
+        arguments: [session.id, session.nonce, session.tee.rawValue, session.expires])
+    }
+  }
+
+  /// The session, or nil.
+  public func session(_ id: String) async throws(KeyBrokerError) -> SessionRecord? {
+    try await read { database in
+      guard
+        let row = try Row.fetchOne(
+          database, sql: "SELECT nonce, tee, expires, attestation FROM session WHERE id = ?",
+          arguments: [id])
+      else { return nil }
+      guard let tee = AttesterKind(rawValue: row["tee"]) else {
+        throw KeyBrokerError(.corrupted, "session \(id): tee")
+      }
+      let attestation: Data? = row["attestation"]
+      return SessionRecord(
+        id: id, nonce: row["nonce"], tee: tee, expires: row["expires"],
+        attestation: attestation.map { Array($0) })
+    }
+  }
+
+  /// Takes the nonce by one conditional update.
+  public func takeNonce(ofSession id: String) async throws(KeyBrokerError) -> Bool {
+    try await write { database in
+      try database.execute(
+        sql: "UPDATE session SET nonceTaken = 1 WHERE id = ? AND nonceTaken = 0", arguments: [id])
+      return database.changesCount == 1
+    }
+  }
+
+  /// Stores what the session was attested with.
+  public func attest(
+    session id: String, with attestation: [UInt8], audit: AuditEvent
+  ) async throws(KeyBrokerError) {
+    try await write { database in
+      try database.execute(
+        sql: "UPDATE session SET attestation = ? WHERE id = ?",
+        arguments: [Data(attestation), id])
+      guard database.changesCount == 1 else {
+        throw KeyBrokerError(.expiredSession, "the session ended while it was being attested")
+      }
+      try Self.append(audit, database)
+    }
+  }
+
+  /// Records the release; the primary key refuses a second one.
+  public func release(
+    _ path: ResourcePath, toSession id: String, audit: AuditEvent
+  ) async throws(KeyBrokerError) -> Bool {
+    try await write { database in
+      try database.execute(
+        sql: "INSERT OR IGNORE INTO released (session, path) VALUES (?, ?)",
+        arguments: [id, path.description])
+      guard database.changesCount == 1 else { return false }
+      try Self.append(audit, database)
+      return true
+    }
+  }
+}
+
+// MARK: - Resources
+
+extension SQLiteStore {
+  /// The sealed resource, or nil.
+  public func resource(_ path: ResourcePath) async throws(KeyBrokerError) -> SealedResource? {
+    try await read { database in
+      try Row.fetchOne(
+        database, sql: "SELECT * FROM resource WHERE path = ?", arguments: [path.description]
+      ).map(Self.resource)
+    }
+  }
+
+  /// Every resource without its content, by path.
+  public func resources() async throws(KeyBrokerError) -> [ResourceSummary] {
+    try await read { database in
+      try Row.fetchAll(
+        database,
+        sql: "SELECT path, keyID, length(box) - 28 AS size, updated FROM resource ORDER BY path"
+      ).map { row in
+        ResourceSummary(
+          path: try ResourcePath(row["path"]), size: row["size"], keyID: row["keyID"],
+          updated: row["updated"])
+      }
+    }
+  }
+
+  /// Stores a resource in place of the one at its path.
+  public func put(_ resource: SealedResource, audit: AuditEvent) async throws(KeyBrokerError) {
+    try await write { database in
+      try Self.put(resource, database)
+      try Self.append(audit, database)
+    }
+  }
+
+  /// Removes a resource.
+  public func delete(
+    _ path: ResourcePath, audit: AuditEvent
+  ) async throws(KeyBrokerError) -> Bool {
+    try await write { database in
+      try database.execute(
+        sql: "DELETE FROM resource WHERE path = ?", arguments: [path.description])
+      let existed = database.changesCount == 1
+      try Self.append(audit, database)
+      return existed
+    }
+  }
+
+  /// Rewraps every resource's key in one transaction.
+  public func rewrap(
+    audit: AuditEvent,
+    _ rewrap: @escaping @Sendable (SealedResource) throws(KeyBrokerError) -> SealedResource
+  ) async throws(KeyBrokerError) {
+    try await write { database in
+      for row in try Row.fetchAll(database, sql: "SELECT * FROM resource") {
+        try Self.put(try rewrap(try Self.resource(row)), database)
+      }
+      try Self.append(audit, database)
+    }
+  }
+
+  private static func resource(_ row: Row) throws -> SealedResource {
+    let (wrappedKey, box): (Data, Data) = (row["wrappedKey"], row["box"])
+    return SealedResource(
+      path: try ResourcePath(row["path"]), keyID: row["keyID"], wrappedKey: Array(wrappedKey),
+      box: Array(box), updated: row["updated"])
+  }
+
+  private static func put(_ resource: SealedResource, _ database: Database) throws {
+    try database.execute(
+      sql: "INSERT OR REPLACE INTO resource (path, keyID, wrappedKey, box, updated) "
+        + "VALUES (?, ?, ?, ?, ?)",
+      arguments: [
+        resource.path.description, resource.keyID, Data(resource.wrappedKey), Data(resource.box),
+        resource.updated,
+      ])
+  }
+}
+
+// MARK: - Audit log
+
+extension SQLiteStore {
+  /// Appends to the audit log.
+  public func append(_ event: AuditEvent) async throws(KeyBrokerError) {
+    try await write { try Self.append(event, $0) }
+  }
+
+  /// The last audit entry, or nil where there is none.
+  public func auditHead() async throws(KeyBrokerError) -> AuditEntry? {
+    try await read(Self.head)
+  }
+
+  /// Audit entries in order.
+  public func auditEntries(
+    from first: Int64, limit: Int
+  ) async throws(KeyBrokerError) -> [AuditEntry] {
+    try await read { database in
+      try Row.fetchAll(
+        database, sql: "SELECT * FROM audit WHERE sequence >= ? ORDER BY sequence LIMIT ?",
+        arguments: [first, limit]
+      ).map(Self.entry)
+    }
+  }
+
+  private static func append(_ event: AuditEvent, _ database: Database) throws {
+    let entry = AuditEntry(event, after: try head(database))
+    try database.execute(
+      sql: "INSERT INTO audit (sequence, text, hash) VALUES (?, ?, ?)",
+      arguments: [entry.sequence, entry.text, Data(entry.hash)])
+  }
+
+  private static func head(_ database: Database) throws -> AuditEntry? {
+    try Row.fetchOne(
+      database, sql: "SELECT * FROM audit ORDER BY sequence DESC LIMIT 1"
+    ).map(entry)
+  }
+
+  private static func entry(_ row: Row) -> AuditEntry {
+    let hash: Data = row["hash"]
+    return AuditEntry(sequence: row["sequence"], text: row["text"], hash: Array(hash))
+  }
+}

@@ -1,0 +1,73 @@
+import ArcaKeyBroker
+import ArgumentParser
+import Foundation
+import TEEAttestation
+
+/// `arca-kbs policy`: what is released to whom.
+struct PolicyCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "policy", abstract: "Check, install and explain policies.",
+    subcommands: [Check.self, Install.self, Explain.self])
+
+  struct Check: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Say whether a file is a policy, and what in it is not.")
+
+    @Argument(help: "The policy, YAML.") var file: String
+
+    func run() throws {
+      let yaml = String(decoding: try readInput(file), as: UTF8.self)
+      let policy = try PolicySource(path: file).parse(yaml)
+      print("\(file): a policy of \(policy.rules.count) rules")
+      for rule in policy.rules where rule.dangerouslyAcceptSimulatedEvidence {
+        print("warning: rule \(rule.name) accepts SIMULATED evidence")
+      }
+    }
+  }
+
+  struct Install: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Check a policy and put it in force; a running broker follows at once.")
+
+    @OptionGroup var option: FolderOption
+    @Argument(help: "The policy, YAML; - for standard input.") var file: String
+
+    func run() async throws {
+      let yaml = String(decoding: try readInput(file), as: UTF8.self)
+      try await option.broker().installPolicy(yaml, by: FolderOption.localName)
+    }
+  }
+
+  struct Explain: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Say which rule would decide about a resource on saved evidence, and why.",
+      discussion: """
+        The evidence is an attestation as a client sends it to /kbs/v0/attest. The nonce counts as
+        fresh. Exits with 1 where the resource would be refused.
+        """)
+
+    @OptionGroup var option: FolderOption
+    @Argument(help: "repository/type/tag") var path: String
+    @Argument(help: "The attestation, JSON; - for standard input.") var evidence: String
+    @Option(help: "The kind of TEE: snp, tdx, sgx or sample.") var tee = "snp"
+    @Option(help: "Judge at this time, YYYY-MM-DDTHH:MM:SSZ, instead of now.") var at: String?
+
+    func run() async throws {
+      guard let kind = AttesterKind(rawValue: tee) else {
+        throw ValidationError("--tee \(tee): expected snp, tdx, sgx or sample")
+      }
+      var time = VerificationTime(unixSeconds: Int64(Date().timeIntervalSince1970))
+      if let at {
+        guard let moment = VerificationTime(at) else {
+          throw ValidationError("--at \(at): expected YYYY-MM-DDTHH:MM:SSZ")
+        }
+        time = moment
+      }
+      let decision = try await option.broker().explain(
+        path, attestation: Array(try readInput(evidence)), kind: kind, at: time)
+      print(decision.text)
+      guard let grant = decision.grant else { throw ExitCode(1) }
+      if grant.simulated { print("simulated: no hardware stands behind the evidence") }
+    }
+  }
+}

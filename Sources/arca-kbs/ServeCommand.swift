@@ -1,0 +1,67 @@
+import ArcaKeyBroker
+import ArgumentParser
+import Foundation
+import Hummingbird
+import HummingbirdTLS
+import Logging
+
+/// `arca-kbs serve`: serves the protocol over TLS until it is told to stop.
+struct ServeCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "serve", abstract: "Serve the key broker protocol over TLS.")
+
+  private static let refreshInterval = Duration.seconds(600)
+
+  @OptionGroup var option: FolderOption
+
+  func run() async throws {
+    LoggingSystem.bootstrap { StreamLogHandler.standardError(label: $0) }
+    let logger = Logger(label: "arca-kbs")
+    let configuration = try option.readConfiguration()
+    let broker = try option.broker { error in
+      logger.error("collateral", metadata: ["why": "\(error.detail)"])
+    }
+    let folder = option.folder
+    _ = try broker.policy.current()
+    if configuration.dangerouslyAcceptSimulatedEvidence {
+      logger.warning("SIMULATED evidence is accepted; secrets are not protected by hardware")
+    }
+    let server = BrokerServer(
+      broker: broker, administrators: try folder.readAdministrators(),
+      bodyBytesMax: configuration.bodyBytesMax,
+      acceptsSimulation: configuration.dangerouslyAcceptSimulatedEvidence, logger: logger)
+    var application = Application(
+      router: server.router(),
+      server: try .tls(.http1(), tlsConfiguration: try tlsConfiguration(folder)),
+      configuration: .init(
+        address: .hostname(configuration.host, port: configuration.port),
+        serverName: "arca-kbs"),
+      onServerRunning: { channel in
+        logger.info(
+          "serving", metadata: ["address": "\(channel.localAddress.map { "\($0)" } ?? "none")"])
+      }, logger: logger)
+    application.logger.logLevel = .warning
+    let serving = application
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask {
+        while true {
+          try await Task.sleep(for: Self.refreshInterval)
+          await broker.refreshEndorsements()
+        }
+      }
+      try await serving.runService()
+      group.cancelAll()
+    }
+  }
+
+  private func tlsConfiguration(_ folder: BrokerFolder) throws -> TLSConfiguration {
+    let chain = try NIOSSLCertificate.fromPEMFile(folder.certificate)
+    let pem = try PrivateFile.read(folder.certificateKey)
+    var configuration = TLSConfiguration.makeServerConfiguration(
+      certificateChain: chain.map { .certificate($0) },
+      privateKey: .privateKey(try NIOSSLPrivateKey(bytes: Array(pem), format: .pem)))
+    configuration.minimumTLSVersion = .tlsv12
+    configuration.applicationProtocols = ["http/1.1"]
+    return configuration
+  }
+}
