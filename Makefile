@@ -1,20 +1,27 @@
 # `make demo` installs what is needed, builds, and runs an attested container in simulation.
 # `make test` passes every test. `make help` lists the rest.
 
-PREFIX ?= /usr/local
 OUT := $(CURDIR)/out
 BUILD := .build/release
 GUEST := $(OUT)/lib/arca/guest
+VECTORS := $(or $(ARCA_VECTORS),../shared/vectors)
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+FUZZ_RUNS ?= 20000
+DESTDIR ?=
+PREFIX ?= /usr/local
 
-# What the build, the guest and the runtime need from Debian; docs/architecture.md says for what.
-PACKAGES := binutils cpio crun cryptsetup-bin jq musl-tools qemu-system-x86 skopeo xz-utils \
-  zlib1g-dev libzstd-dev zstd
+# The build: zlib1g-dev libzstd-dev libsqlite3-dev. The guest: musl-tools linux-libc-dev binutils
+# xz-utils zstd. The runtime: qemu-system-x86 crun skopeo. The tests: the rest.
+PACKAGES := binutils busybox-static cpio crun cryptsetup-bin erofs-utils gcc jq libsqlite3-dev \
+  libzstd-dev linux-libc-dev musl-tools procps python3-venv qemu-system-x86 skopeo xz-utils \
+  zlib1g-dev zstd
+FUZZ_TARGETS := $(patsubst Fuzz/%/Target.swift,%,$(wildcard Fuzz/*/Target.swift))
 
-.PHONY: help deps build guest demo test lint fuzz bench install clean
+.PHONY: help deps build guest demo test unit-test conformance-test integration-test lint fuzz \
+  bench install clean
 
 help: ## List the targets.
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/'
 
 deps: ## Install the Debian packages that are missing.
 	@missing=$$(for p in $(PACKAGES); do \
@@ -24,18 +31,60 @@ deps: ## Install the Debian packages that are missing.
 	  $(SUDO) apt-get update -qq && \
 	  DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -qq --no-install-recommends $$missing; \
 	fi
+	@# Images for the demonstration and the tests are made of packages, which need apt's lists.
+	@apt-get download --print-uris busybox-static >/dev/null 2>&1 || $(SUDO) apt-get update -qq
 
 build: deps ## Build the host programs into out/.
 	swift build -c release
 	@mkdir -p $(OUT)/bin $(OUT)/lib/arca
-	@cp -f $(BUILD)/arca $(OUT)/bin/arca
-	@cp -f $(BUILD)/arca-launcher $(OUT)/lib/arca/arca-launcher
+	@install $(BUILD)/arca $(BUILD)/arca-kbs $(OUT)/bin/
+	@install $(BUILD)/arca-launcher $(OUT)/lib/arca/
 
 guest: build ## Build what runs in the TEE: kernel, initrd and their digests, into out/.
 	$(BUILD)/arca-guest-build --output $(GUEST)
 
+demo: guest ## Run an attested container in a simulated TEE.
+	$(SUDO) Examples/demo.sh
+
+test: guest ## Run every test: unit, conformance, integration, a short fuzzing, formatting.
+	@$(MAKE) --no-print-directory lint unit-test conformance-test integration-test fuzz
+	@echo "every test that ran has passed"
+
+unit-test: ## Run the unit tests, and those that boot the guest by itself.
+	swift build -c release --build-tests
+	swift test -c release --skip-build
+
+conformance-test: ## Compare with sev-snp-measure, and the command line with the vectors.
+	@for run in "sev_snp_measure.py $(OUT)/bin/arca $(VECTORS)/launch/inputs/OVMF.amdsev.fd" \
+	  "attest_vectors.py $(OUT)/bin/arca $(VECTORS)"; do \
+	  status=0; python3 Tests/Conformance/$$run || status=$$?; \
+	  if [ $$status = 77 ] && [ -z "$$CI" ]; then echo "SKIPPED: $$run"; \
+	  elif [ $$status != 0 ]; then exit $$status; fi; \
+	done
+
+integration-test: ## Boot real guests through arca, and run the key broker.
+	$(SUDO) Tests/Integration/run.sh
+	Tests/Integration/kbs/run
+
 lint: ## Check the formatting and documentation rules.
 	swift format lint --strict --recursive Package.swift Sources Tests Benchmarks Fuzz
 
+fuzz: ## Run each fuzz target for FUZZ_RUNS inputs.
+	@set -e; for target in $(FUZZ_TARGETS); do \
+	  echo "fuzzing $$target"; \
+	  Fuzz/run.sh $$target $(FUZZ_RUNS) > .build/fuzz.log 2>&1 || { tail -n 40 .build/fuzz.log; exit 1; }; \
+	done
+
+bench: guest ## Measure start and memory against the floor, and verification against its peers.
+	Examples/debian-image.sh $(OUT)/bench/busybox '{"Entrypoint":["/bin/busybox"]}' busybox-static
+	$(SUDO) Benchmarks/Start/start.sh oci:$(OUT)/bench/busybox
+	$(SUDO) Benchmarks/Memory/memory.sh oci:$(OUT)/bench/busybox
+	Benchmarks/Verification/run.sh $(VECTORS)
+
+install: guest ## Install into PREFIX.
+	install -D -t $(DESTDIR)$(PREFIX)/bin $(OUT)/bin/arca $(OUT)/bin/arca-kbs
+	install -D -t $(DESTDIR)$(PREFIX)/lib/arca $(OUT)/lib/arca/arca-launcher
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/arca/guest $(GUEST)/*
+
 clean: ## Remove what was built.
-	rm -rf $(OUT) .build .build-guest
+	rm -rf $(OUT) .build .build-guest .build-fuzz .build-kbs-venv

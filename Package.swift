@@ -32,7 +32,10 @@ let guestTargets: [Target] =
       name: "CArcaGuest",
       path: "Sources/Guest/CArcaGuest",
       cSettings: [
-        .unsafeFlags(["-nostdlibinc", "-isystem", "/usr/include/x86_64-linux-musl", "-Os"])
+        .unsafeFlags([
+          "-nostdlibinc", "-isystem", "/usr/include/x86_64-linux-musl", "-idirafter",
+          "/usr/include", "-idirafter", "/usr/include/x86_64-linux-gnu", "-Os",
+        ])
       ]
     ),
     .target(
@@ -66,7 +69,7 @@ let hostTargets: [Target] =
     ),
     .target(
       name: "TEEAttestation",
-      dependencies: ["TEEEvidence", "ArcaBytes", crypto, cryptoExtras, asn1],
+      dependencies: ["TEEEvidence", "ArcaBytes", crypto, cryptoExtras],
       swiftSettings: strict
     ),
     .target(
@@ -77,24 +80,66 @@ let hostTargets: [Target] =
     .target(
       name: "ArcaTEE",
       dependencies: [
-        "TEEMeasurement", "TEEAttestation", "ArcaManifest", "ArcaWire", "ArcaBytes", "CArcaHost",
+        "TEEMeasurement", "TEEAttestation", "TEEEvidence", "ArcaWire", "ArcaBytes", "CArcaHost",
         crypto,
       ],
       swiftSettings: strict
     ),
     .target(
       name: "ArcaRuntime",
-      dependencies: ["ArcaTEE", "ArcaImage", "ArcaManifestText", "ArcaOCI", "CArcaHost"],
+      dependencies: [
+        "ArcaTEE", "ArcaImage", "ArcaManifestText", "ArcaManifest", "ArcaOCI", "ArcaBytes",
+        "TEEAttestation", "TEEEvidence", "CArcaHost",
+      ],
+      swiftSettings: strict
+    ),
+    .target(
+      name: "ArcaCollateral",
+      dependencies: ["TEEAttestation", "ArcaBytes", crypto],
       swiftSettings: strict
     ),
     .executableTarget(
       name: "arca",
-      dependencies: ["ArcaRuntime", "TEEMeasurement", "TEEAttestation", arguments],
+      dependencies: [
+        "ArcaRuntime", "ArcaImage", "ArcaTEE", "ArcaManifest", "ArcaManifestText",
+        "ArcaCollateral", "TEEMeasurement", "TEEAttestation", "TEEEvidence", "ArcaBytes", crypto,
+        arguments,
+      ],
       swiftSettings: strict
     ),
     .executableTarget(
       name: "arca-launcher",
-      dependencies: ["ArcaTEE", "ArcaWire", "ArcaBytes", "CArcaHost"],
+      dependencies: ["ArcaTEE"],
+      swiftSettings: strict,
+      // The outer container's root then needs few files, and the start few symbols.
+      linkerSettings: [
+        .unsafeFlags(["-static-stdlib"]),
+        .linkedLibrary("_FoundationCollections"), .linkedLibrary("_FoundationCShims"),
+        .linkedLibrary("swiftSynchronization"),
+      ]
+    ),
+    .target(
+      name: "ArcaKeyBroker",
+      dependencies: [
+        "ArcaCollateral", "TEEAttestation", "TEEEvidence", "ArcaBytes", crypto, cryptoExtras, yams,
+      ],
+      swiftSettings: strict
+    ),
+    .target(
+      name: "ArcaKeyBrokerSQLite",
+      dependencies: ["ArcaKeyBroker", .product(name: "GRDB", package: "GRDB.swift")],
+      swiftSettings: strict
+    ),
+    .executableTarget(
+      name: "arca-kbs",
+      dependencies: [
+        "ArcaKeyBroker", "ArcaKeyBrokerSQLite", "TEEAttestation", "TEEEvidence", "ArcaBytes",
+        crypto, asn1, arguments,
+        .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "HummingbirdTLS", package: "hummingbird"),
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "X509", package: "swift-certificates"),
+      ],
       swiftSettings: strict
     ),
     .executableTarget(
@@ -109,29 +154,91 @@ func suite(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 }
 
 let tests: [Target] = [
+  .target(
+    name: "ArcaTestSupport", dependencies: ["ArcaOCI", "ArcaBytes", crypto],
+    path: "Tests/ArcaTestSupport", swiftSettings: strict),
+  suite("ArcaBytesTests", ["ArcaBytes", crypto]),
+  suite("ArcaWireTests", ["ArcaWire", "ArcaBytes"]),
+  suite("ArcaManifestTests", ["ArcaManifest", "ArcaBytes"]),
   suite("ArcaManifestTextTests", ["ArcaManifest", "ArcaManifestText"]),
+  suite("ArcaImageTests", ["ArcaImage", "ArcaOCI", "ArcaBytes", "ArcaTestSupport", crypto]),
+  suite("TEEMeasurementTests", ["TEEMeasurement", "ArcaBytes", "ArcaTestSupport", crypto]),
+  suite(
+    "TEEAttestationTests",
+    ["TEEAttestation", "TEEEvidence", "ArcaBytes", "ArcaTestSupport", crypto, cryptoExtras]),
+  .testTarget(
+    name: "ArcaCollateralTests",
+    dependencies: ["ArcaCollateral", "TEEAttestation", "TEEEvidence", "ArcaBytes"],
+    exclude: ["service.py"], swiftSettings: strict),
+  suite(
+    "ArcaKeyBrokerTests",
+    [
+      "ArcaKeyBroker", "ArcaKeyBrokerSQLite", "TEEAttestation", "TEEEvidence", "ArcaBytes", crypto,
+      cryptoExtras, .product(name: "GRDB", package: "GRDB.swift"),
+    ]),
+  suite("ArcaTEETests", ["ArcaTEE", "ArcaWire", "ArcaBytes"]),
+  suite("ArcaRuntimeTests", ["ArcaRuntime", "ArcaTEE"]),
+  suite("GuestTests", ["ArcaManifest", "ArcaWire", "ArcaBytes", crypto, "arca-guest-build"]),
   suite("TidyTests", []),
+  .executableTarget(
+    name: "verification-benchmark", dependencies: ["TEEAttestation", crypto, cryptoExtras],
+    path: "Benchmarks/Verification", exclude: ["dcap_qvl_peer.py"], swiftSettings: strict),
 ]
+
+// Fuzz targets (Fuzz/README.md) are static libraries, which Fuzz/run.sh links with libFuzzer.
+let isFuzz = Context.environment["ARCA_FUZZ"] == "1"
+
+let fuzzed: [(name: String, dependencies: [Target.Dependency])] = [
+  ("CertificateTable", ["TEEEvidence"]),
+  ("CRL", ["TEEAttestation"]),
+  ("EventLog", ["TEEEvidence"]),
+  ("ImageDocuments", ["ArcaOCI"]),
+  ("KBSRequest", ["ArcaKeyBroker"]),
+  ("Manifest", ["ArcaManifest"]),
+  ("Quote", ["TEEEvidence"]),
+  ("SNPReport", ["TEEEvidence"]),
+  ("Tar", ["ArcaImage"]),
+  ("TCBInfo", ["TEEAttestation"]),
+  ("TDVF", ["TEEMeasurement"]),
+  ("Wire", ["ArcaWire"]),
+]
+
+let fuzzTargets: [Target] = fuzzed.map {
+  .target(
+    name: "Fuzz\($0.name)", dependencies: $0.dependencies, path: "Fuzz/\($0.name)",
+    exclude: ["seeds"], swiftSettings: [.treatAllWarnings(as: .error)])
+}
+
+let fuzzProducts: [Product] = fuzzTargets.map {
+  .library(name: $0.name, type: .static, targets: [$0.name])
+}
 
 let package = Package(
   name: "arca",
-  products: isGuest
-    ? [.library(name: "ArcaInit", type: .static, targets: ["ArcaInit"])]
-    : [
-      .executable(name: "arca", targets: ["arca"]),
-      .executable(name: "arca-launcher", targets: ["arca-launcher"]),
-      .executable(name: "arca-guest-build", targets: ["arca-guest-build"]),
-      .library(
-        name: "TEEAttestation", targets: ["TEEEvidence", "TEEMeasurement", "TEEAttestation"]),
-    ],
+  products: isFuzz
+    ? fuzzProducts
+    : isGuest
+      ? [.library(name: "ArcaInit", type: .static, targets: ["ArcaInit"])]
+      : [
+        .executable(name: "arca", targets: ["arca"]),
+        .executable(name: "arca-launcher", targets: ["arca-launcher"]),
+        .executable(name: "arca-kbs", targets: ["arca-kbs"]),
+        .executable(name: "arca-guest-build", targets: ["arca-guest-build"]),
+        .library(
+          name: "TEEAttestation", targets: ["TEEEvidence", "TEEMeasurement", "TEEAttestation"]),
+      ],
   dependencies: isGuest
     ? []
     : [
       .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
       .package(url: "https://github.com/apple/swift-asn1", from: "1.7.0"),
       .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
+      .package(url: "https://github.com/apple/swift-certificates", from: "1.21.0"),
+      .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+      .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+      .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
       .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
     ],
-  targets: isGuest ? guestTargets : hostTargets + tests,
+  targets: isGuest ? guestTargets : hostTargets + (isFuzz ? fuzzTargets : tests),
   swiftLanguageModes: [.v6]
 )

@@ -12,5 +12,9 @@ struct Arca: ParsableCommand {
       digest, which `arca measure` computes from files alone and `arca attest verify` looks for in
       evidence.
       """,
-    subcommands: [ManifestCommand.self])
+    subcommands: [
+      RunCommand.self, PsCommand.self, LogsCommand.self, StopCommand.self, RmCommand.self,
+      ImageCommand.self, ManifestCommand.self, MeasureCommand.self, AttestCommand.self,
+      MonitorCommand.self,
+    ])
 }

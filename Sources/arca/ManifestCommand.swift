@@ -8,13 +8,37 @@ import Foundation
 struct ManifestCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "manifest",
-    abstract: "Show, check and measure workload manifests.",
+    abstract: "Derive, show, check and measure workload manifests.",
     discussion: """
       A workload manifest says what may run, and is decided by the workload's owner. It is written
       in YAML or JSON; its deterministic CBOR is what the TEE is given, and the SHA-256 of that is
       the workload digest.
       """,
-    subcommands: [Show.self, Check.self, Digest.self])
+    subcommands: [Derive.self, Show.self, Check.self, Digest.self])
+
+  struct Derive: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Print the manifest that an image gets where it is run without one.",
+      discussion: """
+        The options are those of `arca run`. Change what is printed and give it to `arca run
+        --manifest` to let the host do more, or less.
+        """)
+
+    @OptionGroup var workload: WorkloadOptions
+
+    @Option(help: "The form to print: yaml, json or cbor.")
+    var format = ManifestFormat.yaml
+
+    @Argument(help: "The image: a name, oci:FOLDER, docker-archive:FILE, docker://…")
+    var image: String
+
+    @Argument(parsing: .captureForPassthrough, help: "The command in place of the image's.")
+    var command: [String] = []
+
+    func run() throws {
+      try format.write(try workload.derivedManifest(of: try prepareImage(image), command))
+    }
+  }
 
   struct Show: ParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Print a manifest in another form.")

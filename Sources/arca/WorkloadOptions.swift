@@ -1,5 +1,7 @@
+import ArcaImage
 import ArcaManifest
 import ArcaManifestText
+import ArcaRuntime
 import ArgumentParser
 import Foundation
 
@@ -77,6 +79,13 @@ struct WorkloadOptions: ParsableArguments {
     return options
   }
 
+  /// The manifest of `image`, with the options and what followed the image's name.
+  func derivedManifest(
+    of image: PreparedImage, _ trailing: [String]
+  ) throws -> WorkloadManifest {
+    try image.derivedManifest(try manifestOptions(command: withoutTerminator(trailing)))
+  }
+
   /// The variables of the files, then those of the options, so that the latter win.
   func environment() throws -> [String] {
     var variables: [String] = []
@@ -135,6 +144,19 @@ struct WorkloadOptions: ParsableArguments {
     }
     return ResourceLimit(resource: number, soft: soft, hard: hard)
   }
+}
+
+/// Finds or converts the image, with progress on a terminal.
+func prepareImage(_ reference: String) throws -> PreparedImage {
+  let progress = ProgressLine()
+  defer { progress.end() }
+  return try ImageStore(dataDirectory: Installation().data).prepare(
+    reference: reference, showsTransfer: isTerminal(2), progress: progress.handler)
+}
+
+/// What follows the image's name, without a `--` in front.
+func withoutTerminator(_ trailing: [String]) -> [String] {
+  trailing.first == "--" ? Array(trailing.dropFirst()) : trailing
 }
 
 /// A number of bytes with an optional unit: `64m`, `1g`, `4096`, `512k`, `1GiB`.

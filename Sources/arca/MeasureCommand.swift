@@ -1,0 +1,81 @@
+import ArcaBytes
+import ArcaImage
+import ArcaRuntime
+import ArcaTEE
+import ArgumentParser
+import Foundation
+
+/// `arca measure`: the two numbers that name what runs, from files alone.
+struct MeasureCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "measure",
+    abstract: "Print what a TEE's evidence must show, before anything runs.",
+    discussion: """
+      With an IMAGE, prints its workload digest and this installation's platform measurement; the
+      options are those of `arca run`, and the same options give the same digest on any machine.
+
+      With --firmware or --libpal, prints the platform measurement of a launch that the options
+      describe, for any kind of TEE, or a table of reference values.
+      """)
+
+  @OptionGroup(title: "Workload") var workload: WorkloadOptions
+
+  @OptionGroup(title: "Platform") var platform: MeasurePlatform
+
+  @Option(help: "The workload's manifest in place of a derived one.")
+  var manifest: String?
+
+  @Option(help: "How many virtual processors `arca run --cpus` gives.")
+  var cpus = 1
+
+  @Flag(help: "Print JSON.")
+  var json = false
+
+  @Argument(help: "The image: a name, oci:FOLDER, docker-archive:FILE, docker://…")
+  var image: String?
+
+  @Argument(parsing: .captureForPassthrough, help: "The command in place of the image's.")
+  var command: [String] = []
+
+  func validate() throws {
+    let describesPlatform = platform.firmware != nil || platform.libpal != nil
+    guard (image != nil) != describesPlatform else {
+      throw ValidationError("expected an IMAGE, or a platform by --tee and --firmware or --libpal")
+    }
+  }
+
+  func run() throws {
+    guard let image else { return try platform.printMeasurement(json: json) }
+    let kind = LaunchKind.strongest
+    let installation = Installation()
+    let prepared = try prepareImage(image)
+    let identity = Identity(
+      tee: kind.rawValue, simulated: kind.isSimulated, vcpus: cpus,
+      platformMeasurement: Hex.encode(try installation.platformMeasurement(vcpus: cpus)),
+      workloadDigest: Hex.encode(try workloadDigest(prepared)))
+    if json {
+      let encoder = JSONEncoder()
+      encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
+      print(String(decoding: try encoder.encode(identity), as: UTF8.self))
+    } else {
+      print("workload digest:      \(identity.workloadDigest)")
+      print("platform measurement: \(identity.platformMeasurement)")
+      print("TEE:                  \(identity.tee)\(kind.isSimulated ? " (simulated)" : "")")
+    }
+  }
+
+  private func workloadDigest(_ prepared: PreparedImage) throws -> [UInt8] {
+    if let manifest {
+      return try readManifest(manifest).digest
+    }
+    return try workload.derivedManifest(of: prepared, command).digest
+  }
+
+  private struct Identity: Encodable {
+    let tee: String
+    let simulated: Bool
+    let vcpus: Int
+    let platformMeasurement: String
+    let workloadDigest: String
+  }
+}

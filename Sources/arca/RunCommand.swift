@@ -1,0 +1,189 @@
+import ArcaBytes
+import ArcaImage
+import ArcaManifest
+import ArcaManifestText
+import ArcaRuntime
+import ArcaTEE
+import ArgumentParser
+import Foundation
+
+/// `arca run`: a container in a TEE of its own.
+struct RunCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "run",
+    abstract: "Run a command in a new container, in a TEE of its own.",
+    discussion: """
+      Without --manifest, the options are the owner's: they go into the derived manifest, so into
+      the workload digest. With --manifest, the command, --env, --hostname and --tty are the host's
+      requests, and the manifest's hostMay decides about them.
+
+      Exit status: the workload's; 127 where its program does not exist, 126 where it cannot be
+      executed, 128 + n where signal n ended it, 125 where Arca itself failed.
+      """)
+
+  @OptionGroup var workload: WorkloadOptions
+
+  @Flag(name: [.short, .long], help: "Pass standard input to the workload.")
+  var interactive = false
+
+  @Flag(name: [.short, .long], help: "Give the workload a terminal.")
+  var tty = false
+
+  @Flag(name: [.short, .long], help: "Run in the background and print the container's id.")
+  var detach = false
+
+  @Flag(help: "Remove the container once it has ended.")
+  var rm = false
+
+  @Option(help: "The container's name.")
+  var name: String?
+
+  @Option(name: [.short, .long], help: "The guest's memory; the control group is limited to it.")
+  var memory: ByteSize?
+
+  @Option(help: "How many virtual processors; they are part of the platform measurement.")
+  var cpus = 1
+
+  @Option(help: "The kind of TEE: \(LaunchKind.allCases.map(\.rawValue).joined(separator: ", ")).")
+  var tee: String?
+
+  @Option(help: "Run by this manifest instead of a derived one.")
+  var manifest: String?
+
+  @Option(help: "Write the running guest's evidence to a file.")
+  var evidence: String?
+
+  @Flag(help: "Print how long each part of the start took.")
+  var timing = false
+
+  @Argument(help: "The image: a name, oci:FOLDER, docker-archive:FILE, docker://…")
+  var image: String
+
+  @Argument(parsing: .captureForPassthrough, help: "The command in place of the image's.")
+  var command: [String] = []
+
+  func run() throws {
+    do {
+      let status = try start()
+      guard status == 0 else { throw ExitCode(Int32(status)) }
+    } catch let error as RuntimeError {
+      complain("\(error)")
+      throw ExitCode(Int32(error.exitStatus))
+    } catch let error as ExitCode {
+      throw error
+    } catch {
+      complain("\(error)")
+      throw ExitCode(125)
+    }
+  }
+
+  private func start() throws -> UInt8 {
+    var marks = Marks()
+    let request = try request()
+    let installation = Installation()
+    if let warning = request.kind.warning { complain(warning) }
+    let store = try ContainerStore(installation)
+    let image = try prepareImage(image)
+    marks.image = Marks.now
+    let container = try store.prepare(request, image: image)
+    marks.prepared = Marks.now
+    if detach {
+      try store.detach(container, image: image)
+      print(container.record.id)
+      return try startFailure(store, container)
+    }
+    let status = try withExtendedLifetime(image) {
+      try store.run(container, signals: try SignalSource())
+    }
+    if timing { marks.report(status) }
+    if let error = status.error { complain(describe(error)) }
+    return status.exitStatus
+  }
+
+  /// What a detached container that never ran has to say.
+  private func startFailure(_ store: ContainerStore, _ container: Container) throws -> UInt8 {
+    guard let result = container.result, let error = result.error,
+      result.marks[.started] == nil
+    else { return 0 }
+    complain(describe(error))
+    return result.exitStatus
+  }
+
+  private func request() throws -> RunRequest {
+    var request = RunRequest(image: image)
+    request.name = name
+    request.isRemoved = rm
+    request.passesInput = interactive
+    request.evidencePath = evidence.map { URL(fileURLWithPath: $0).path }
+    guard (1...255).contains(cpus) else {
+      throw ValidationError("--cpus \(cpus): expected 1 to 255")
+    }
+    request.vcpus = cpus
+    if let memory {
+      let mebibytes = Int(memory.bytes >> 20)
+      guard (96...(1 << 20)).contains(mebibytes) else {
+        throw ValidationError("--memory: found \(mebibytes) MiB, expected 96 MiB to 1 TiB")
+      }
+      request.memoryMiB = mebibytes
+    }
+    if let tee {
+      guard let kind = LaunchKind(rawValue: tee) else {
+        throw ValidationError(
+          "--tee \(tee): this version runs only \(LaunchKind.allCases.map(\.rawValue))")
+      }
+      request.kind = kind
+    }
+    guard !(detach && tty) else {
+      throw ValidationError("--detach and --tty: a detached workload has no terminal")
+    }
+    let arguments = withoutTerminator(command)
+    if let manifest {
+      request.manifest = try readManifest(manifest)
+      try refuseOwnersOptions()
+      request.input.args = arguments.isEmpty ? nil : arguments
+      request.input.env = try workload.environment()
+      request.input.hostname = workload.hostname
+    } else {
+      request.options = try workload.manifestOptions(command: arguments)
+    }
+    if tty {
+      let size = Terminal(0)?.size ?? (24, 80)
+      request.input.terminal = HostInput.TerminalSize(rows: size.rows, columns: size.columns)
+    }
+    return request
+  }
+
+  /// With --manifest these are the owner's alone, and no rule of a manifest can allow them.
+  private func refuseOwnersOptions() throws {
+    let given: [(String, Bool)] = [
+      ("--user", workload.user != nil), ("--workdir", workload.workdir != nil),
+      ("--entrypoint", workload.entrypoint != nil), ("--read-only", workload.readOnly),
+      ("--overlay-size", workload.overlaySize != nil), ("--tmpfs", !workload.tmpfs.isEmpty),
+      ("--cap-add", !workload.capAdd.isEmpty), ("--cap-drop", !workload.capDrop.isEmpty),
+      ("--ulimit", !workload.ulimit.isEmpty), ("--security-opt", !workload.securityOpt.isEmpty),
+      ("--stop-signal", workload.stopSignal != nil),
+    ]
+    if let option = given.first(where: { $0.1 })?.0 {
+      throw ValidationError("\(option) and --manifest: the manifest says that; change it there")
+    }
+  }
+}
+
+/// `arca monitor`: what a detached container's own process runs; not for users.
+struct MonitorCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(commandName: "monitor", shouldDisplay: false)
+
+  @Argument var id: String
+
+  func run() throws {
+    let status = try ContainerStore(Installation()).monitor(id)
+    if let error = status.error { complain(describe(error)) }
+  }
+}
+
+/// Prints a line about what Arca itself does to standard error.
+func complain(_ text: String) {
+  try? FileHandle.standardError.write(contentsOf: Data("arca: \(text)\n".utf8))
+}
+
+func isTerminal(_ descriptor: Int32) -> Bool { isatty(descriptor) == 1 }

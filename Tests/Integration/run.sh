@@ -1,0 +1,245 @@
+#!/usr/bin/env bash
+# Boots real guests with the built arca: run.sh [TEST...]; without names, every test.
+#
+#   ARCA              the program (default: out/bin/arca)
+#   ARCA_STREAM_MIB   how much goes through each standard stream (default: 64)
+#   ARCA_SOAK_RUNS    how many runs the soak makes (default: 20)
+#   ARCA_TEST_IMAGES  where images are kept (default: ~/.cache/arca/test-images)
+#
+# A machine that cannot boot a guest fails here; nothing is skipped.
+set -uo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+arca=${ARCA:-$here/../../out/bin/arca}
+images=${ARCA_TEST_IMAGES:-$HOME/.cache/arca/test-images}
+work=$(mktemp -d)
+export ARCA_DATA=$work/data ARCA_STATE=$work/state
+library=$(cd "$(dirname "$arca")/../lib/arca" && pwd)
+failures=0
+
+cleanup() {
+  "$arca" ps >/dev/null 2>&1
+  rm -rf "$work"
+}
+trap cleanup EXIT
+
+fail() {
+  echo "  FAILED: $*" >&2
+  failures=$((failures + 1))
+}
+
+# run STATUS OUTPUT ARGUMENT...: arca run with these arguments exits and prints so.
+run() {
+  local status=$1 output=$2 found
+  shift 2
+  found=$(timeout 300 "$arca" run --rm "$@" 2>"$work/stderr" </dev/null)
+  local code=$?
+  [ "$code" = "$status" ] || fail "arca run $*: status $code, expected $status: $(tail -3 "$work/stderr")"
+  [ "$output" = "*" ] || [ "$found" = "$output" ] || fail "arca run $*: printed '$found', expected '$output'"
+}
+
+# refused CODE ARGUMENT...: arca run fails with 125 and names CODE.
+refused() {
+  local code=$1
+  shift
+  run 125 '*' "$@"
+  grep -q "$code" "$work/stderr" || fail "arca run $*: expected $code, found: $(tail -2 "$work/stderr")"
+}
+
+busybox=oci:$images/busybox
+
+test_images() {
+  run 0 hello "$busybox" echo hello
+  run 42 out "$busybox" sh -c 'echo out; echo err >&2; exit 42'
+  grep -qx err "$work/stderr" || fail "standard error did not arrive"
+  grep -q 'simulated TEE' "$work/stderr" || fail "nothing says that the TEE is simulated"
+  run 6 '2 threes' "oci:$images/debian" bash -c \
+    'python3 -c "print(1 + 1, \"threes\")"; exit 6'
+  run 0 $'PONG\nvalue' "oci:$images/redis" bash -c \
+    'redis-server --save "" --daemonize yes >/dev/null; until redis-cli ping 2>/dev/null; do busybox sleep 0.2; done
+     redis-cli set key value >/dev/null; redis-cli get key'
+  run 0 'served by nginx' "oci:$images/nginx" busybox sh -c \
+    'busybox ip link set lo up 2>/dev/null; mkdir -p /var/log/nginx /var/lib/nginx /tmp/web
+     echo "served by nginx" > /tmp/web/index.html
+     echo "daemon on; error_log stderr; events {} http { access_log off; server { listen 127.0.0.1:80; root /tmp/web; } }" > /tmp/nginx.conf
+     echo "nobody:x:65534:65534::/:/bin/false" >> /etc/passwd; echo "nogroup:x:65534:" >> /etc/group
+     nginx -c /tmp/nginx.conf 2>/dev/null; busybox wget -q -O - http://127.0.0.1/index.html'
+  run 23 'static on scratch, pid 1' "oci:$images/scratch"
+  run 0 $'uid 1000\nCapEff:\t0000000000000400' "oci:$images/capability"
+  run 0 1234 --user 1234:99 "$busybox" id -u
+  run 0 "$(cat "$images/large.sum")" "oci:$images/large" sh -c \
+    'busybox tail -c 1048576 /data | busybox sha256sum | busybox cut -d" " -f1'
+  run 127 '*' --entrypoint /nothing "$busybox"
+  run 126 '*' --entrypoint /etc/passwd "$busybox"
+  run 0 2 --cpus 2 "$busybox" nproc
+  run 0 yes --memory 256m "$busybox" sh -c \
+    '[ "$(sed -n "s/MemTotal: *\([0-9]*\) kB/\1/p" /proc/meminfo)" -lt 262144 ] && echo yes'
+  run 143 '*' "oci:$images/debian" bash -c 'bash -c "kill -TERM \$\$"; exit $?'
+}
+
+test_streams() {
+  local mebibytes=${ARCA_STREAM_MIB:-64} sum found
+  head -c "${mebibytes}M" /dev/urandom > "$work/blob"
+  sum=$(sha256sum < "$work/blob")
+  found=$(timeout 3000 "$arca" run --rm -i "$busybox" cat < "$work/blob" 2>/dev/null | sha256sum)
+  [ "$found" = "$sum" ] || fail "standard input and output changed the bytes"
+  found=$(timeout 3000 "$arca" run --rm -i "$busybox" sh -c 'cat >&2' < "$work/blob" 2>&1 >/dev/null |
+    tail -n +2 | tail -c "$(stat -c %s "$work/blob")" | sha256sum)
+  [ "$found" = "$sum" ] || fail "standard error changed the bytes"
+}
+
+test_terminal() {
+  timeout 300 python3 "$here/terminal.py" "$arca" run --rm -t -i "$busybox" sh -c 'echo ready; exec sh' ||
+    fail "the terminal"
+}
+
+test_life() {
+  local id
+  id=$(timeout 120 "$arca" run -d --name life "$busybox" sh -c \
+    'trap "echo bye; exit 7" TERM; echo started; while :; do sleep 0.2; done' 2>/dev/null)
+  "$arca" ps | grep -q "$id.*running" || fail "arca ps does not show it: $("$arca" ps)"
+  refused 'name life' --name life "$busybox" true
+  timeout 60 "$arca" stop life >/dev/null || fail "arca stop"
+  [ "$("$arca" logs life)" = $'started\nbye' ] || fail "arca logs: $("$arca" logs life)"
+  "$arca" ps -a --json | jq -e '.[] | select(.name == "life" and .exitStatus == 7)' >/dev/null ||
+    fail "the exit status is not kept"
+  "$arca" rm life >/dev/null || fail "arca rm"
+  timeout 120 "$arca" run --rm "$busybox" sh -c 'trap "exit 5" TERM; echo up; while :; do sleep 0.2; done' \
+    > "$work/up" 2>/dev/null &
+  local pid=$!
+  for _ in $(seq 600); do grep -q up "$work/up" 2>/dev/null && break; sleep 0.1; done
+  kill -TERM "$pid"
+  wait "$pid"
+  [ $? = 5 ] || fail "SIGTERM to arca did not reach the workload"
+}
+
+# flip FILE OFFSET: changes one bit of a file; once more, and it is as it was.
+flip() {
+  local byte
+  byte=$(od -An -tu1 -j "$2" -N 1 "$1" | tr -d ' ')
+  printf "\\x$(printf %x $((byte ^ 1)))" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
+}
+
+# changed FILE OFFSET COMMAND...: runs the command with one bit of the file changed.
+changed() {
+  flip "$1" "$2"
+  "${@:3}"
+  flip "$1" "$2"
+}
+
+test_tamper() {
+  # Copies, so that what is installed stays whole, and with one image alone.
+  local copy=$work/lib rootfs size
+  local -x ARCA_DATA=$work/tamper
+  mkdir -p "$copy"
+  cp -rL "$library/." "$copy"
+  export ARCA_LIB=$copy
+  run 0 fine "$busybox" echo fine
+  changed "$copy/guest/vmlinux" 5000000 refused kernelChanged "$busybox" true
+  changed "$copy/guest/initrd" 100000 refused initrdChanged "$busybox" true
+  changed "$copy/guest/cmdline" 3 refused commandLineChanged "$busybox" true
+  rootfs=$(find "$ARCA_DATA/images/rootfs" -name rootfs.erofs | head -n 1)
+  size=$(stat -c %s "$rootfs")
+  changed "$rootfs" 1030 refused rootFilesystemChanged "$busybox" true
+  changed "$rootfs" 300000 refused rootFilesystemChanged "$busybox" sh -c 'cat /bin/busybox | sha256sum'
+  changed "$rootfs" $((size - 4096 * 2)) refused rootFilesystemChanged "$busybox" sh -c 'cat /bin/busybox >/dev/null'
+  # A host that changes the manifest after arca wrote it, before the launcher has read it.
+  (
+    for _ in $(seq 4000); do
+      job=$(echo "$ARCA_STATE"/containers/*/job/manifest)
+      [ -e "$job" ] && flip "$job" 40 && break
+      sleep 0.002
+    done
+  ) &
+  refused manifestChanged "$busybox" true
+  wait $!
+  unset ARCA_LIB
+}
+
+test_manifest() {
+  local manifest=$work/manifest.yaml
+  "$arca" manifest derive "$busybox" echo owner > "$manifest" || fail "arca manifest derive"
+  run 0 owner --manifest "$manifest" "$busybox"
+  refused replaceArgs --manifest "$manifest" "$busybox" echo host
+  refused setEnv --manifest "$manifest" -e A=1 "$busybox"
+  sed -i 's/replaceArgs: false/replaceArgs: true/; s/setEnv: \[\]/setEnv: [A]/' "$manifest"
+  run 0 'host 1' --manifest "$manifest" -e A=1 "$busybox" /bin/busybox sh -c 'echo host $A'
+  sed -i 's/rootHash: .*/rootHash: "'"$(printf %064d 1)"'"/' "$manifest"
+  run 125 '*' --manifest "$manifest" "$busybox"
+}
+
+test_outer() {
+  local id pid checked=0
+  id=$(timeout 120 "$arca" run -d --name outer "$busybox" sleep 60 2>/dev/null)
+  for pid in $(cat /sys/fs/cgroup/{pids,.}/"arca-$id/cgroup.procs" 2>/dev/null | sort -u); do
+    checked=$((checked + 1))
+    for line in 'CapEff:.0000000000000000' 'CapBnd:.0000000000000000' 'NoNewPrivs:.1' 'Seccomp:.2'; do
+      grep -q "$line" "/proc/$pid/status" || fail "process $pid of the outer container: no $line"
+    done
+    grep -q '^[^ ]* [^ ]* [^ ]* [^ ]* / ro' "/proc/$pid/mountinfo" || fail "its root takes writes"
+    [ -e "/proc/$pid/root/home" ] && fail "the host's root is in the outer container"
+  done
+  [ "$checked" -ge 2 ] || fail "the launcher and QEMU were not found"
+  "$arca" rm -f outer >/dev/null || fail "arca rm -f"
+}
+
+test_identity() {
+  local digest platform
+  run 0 '*' --evidence "$work/report" "$busybox" true
+  # HOST_DATA and MEASUREMENT of the report (AMD 56860, ATTESTATION_REPORT).
+  digest=$(od -An -tx1 -j 192 -N 32 "$work/report" | tr -d ' \n')
+  platform=$(od -An -tx1 -j 144 -N 48 "$work/report" | tr -d ' \n')
+  "$arca" measure --json "$busybox" true > "$work/measured" || fail "arca measure"
+  grep -q "$digest" "$work/measured" || fail "workload digest $digest is not what arca measure says"
+  grep -q "$platform" "$work/measured" || fail "platform measurement $platform is not what arca measure says"
+}
+
+# What is there of containers: control groups, the processes in them, Arca's own, mounts, files.
+present() {
+  local group
+  for group in /sys/fs/cgroup/{,*/}arca-*; do
+    [ -d "$group" ] && echo "control group $group" && sed 's/^/process /' "$group/cgroup.procs"
+  done
+  ps -eo pid=,comm= | grep -E ' (arca|launcher|crun|qemu-system-x86)$'
+  grep -F "$work" /proc/self/mountinfo
+  find "$ARCA_STATE" -mindepth 2 -not -name lock
+}
+
+# victim KIND PID: a process of the run that began as PID; one of this test's own containers only.
+victim() {
+  local id
+  id=$(ls "$ARCA_STATE/containers" 2>/dev/null | grep -v '^\.' | head -n 1)
+  case $1 in
+    arca) pgrep -P "$2" | head -n 1 ;;
+    crun) pgrep -f -- "--root $ARCA_STATE/oci .*run" | head -n 1 ;;
+    inside) [ -n "$id" ] && cat /sys/fs/cgroup/{pids,.}/"arca-$id/cgroup.procs" 2>/dev/null | shuf -n 1 ;;
+  esac
+}
+
+test_soak() {
+  local runs=${ARCA_SOAK_RUNS:-20} killed=0 i pid left target kinds=(none arca crun inside inside)
+  present > "$work/before"
+  for i in $(seq "$runs"); do
+    timeout 120 "$arca" run --rm --name "soak$i" "$busybox" sleep 2 >/dev/null 2>&1 &
+    pid=$!
+    sleep "$((RANDOM % 5)).$((RANDOM % 10))"
+    target=$(victim "${kinds[i % 5]}" "$pid")
+    [ -n "$target" ] && kill -KILL "$target" 2>/dev/null && killed=$((killed + 1))
+    { wait "$pid"; } 2>/dev/null
+  done
+  [ "$killed" -ge $((runs / 3)) ] || fail "only $killed of $runs runs had a process killed"
+  sleep 2
+  "$arca" ps -a >/dev/null
+  left=$(present | grep -vxFf "$work/before")
+  [ -z "$left" ] || fail "left after $runs runs, $killed of them killed: $left"
+}
+
+bash "$here/images/make-images.sh" "$images" || { echo "the test images could not be made" >&2; exit 1; }
+tests=("$@")
+[ $# -gt 0 ] || tests=(images streams terminal life manifest outer tamper identity soak)
+for name in "${tests[@]}"; do
+  echo "integration: $name"
+  "test_$name"
+done
+[ "$failures" = 0 ] && echo "integration: passed" && exit 0
+echo "integration: $failures failures" >&2
+exit 1
