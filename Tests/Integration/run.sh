@@ -4,6 +4,7 @@
 #   ARCA              the program (default: out/bin/arca)
 #   ARCA_STREAM_MIB   how much goes through each standard stream (default: 64)
 #   ARCA_SOAK_RUNS    how many runs the soak makes (default: 20)
+#   ARCA_CROWD        how many containers the crowd starts at once (default: 100)
 #   ARCA_TEST_IMAGES  where images are kept (default: ~/.cache/arca/test-images)
 #
 # A machine that cannot boot a guest fails here; nothing is skipped.
@@ -231,6 +232,19 @@ test_soak() {
   "$arca" ps -a >/dev/null
   left=$(present | grep -vxFf "$work/before")
   [ -z "$left" ] || fail "left after $runs runs, $killed of them killed: $left"
+}
+
+# Not among the tests that run without names: on two cores under TCG it takes minutes.
+test_crowd() {
+  local count=${ARCA_CROWD:-100} i pids=()
+  for i in $(seq "$count"); do
+    "$arca" run --rm --memory 128m "$busybox" echo "container $i" > "$work/crowd$i" 2>&1 &
+    pids[i]=$!
+  done
+  for i in $(seq "$count"); do
+    wait "${pids[i]}" || fail "container $i of $count: status $?: $(tail -n 1 "$work/crowd$i")"
+    grep -qx "container $i" "$work/crowd$i" || fail "container $i printed: $(cat "$work/crowd$i")"
+  done
 }
 
 bash "$here/images/make-images.sh" "$images" || { echo "the test images could not be made" >&2; exit 1; }
