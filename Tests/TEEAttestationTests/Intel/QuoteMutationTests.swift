@@ -24,7 +24,7 @@ import Testing
     var accepted: [Int: Set<UInt8>] = [:]
     for index in quote.indices {
       var changed = quote
-      let spaces: [UInt8] = index >= chain ? [0, 10, 13, 32] : []
+      let spaces: [UInt8] = index >= chain ? [0, 9, 10, 13, 32] : []
       for value in Mutations.values(of: quote[index], and: spaces) {
         changed[index] = value
         let found = judge(changed)
@@ -35,7 +35,7 @@ import Testing
       // The only bytes that nothing covers: ends of lines in the PEM text, which may be LF, CR or
       // NUL, and the NUL after the text, which may be any space.
       #expect(index >= chain && [0, 10].contains(quote[index]), "byte \(index)")
-      let spaces: Set<UInt8> = index == quote.count - 1 ? [10, 13, 32] : [0, 13]
+      let spaces: Set<UInt8> = index == quote.count - 1 ? [9, 10, 13, 32] : [0, 13]
       #expect(values.isSubset(of: spaces), "byte \(index): \(values)")
     }
   }
