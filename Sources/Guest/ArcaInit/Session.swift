@@ -191,10 +191,10 @@ struct Session {
         System.close(fd)
         return -1
       }
-      if receiveOutput {
-        credit.spend(bytes.count)
-        channel.send(.output(name, bytes))
-      }
+      // What is dropped costs no credit; the next round takes more, so that signals are not held up.
+      guard receiveOutput else { return fd }
+      credit.spend(bytes.count)
+      channel.send(.output(name, bytes))
     }
     return fd
   }

@@ -102,13 +102,6 @@ enum System {
     try check(unsafe arca_is_folder(path)) == 1
   }
 
-  static func fileSize(_ path: String) throws(SystemError) -> Int {
-    // SAFETY: the C string lives through the call.
-    let size = unsafe arca_file_size(path)
-    guard size >= 0 else { throw SystemError(errno: Int32(-size)) }
-    return size
-  }
-
   static func copyOwnerAndMode(from source: String, to target: String) throws(SystemError) {
     // SAFETY: the C strings live through the call.
     _ = try check(unsafe arca_copy_owner_and_mode(source, target))

@@ -75,12 +75,6 @@ int arca_is_folder(const char *path) {
   return S_ISDIR(status.st_mode);
 }
 
-long arca_file_size(const char *path) {
-  struct stat status;
-  if (stat(path, &status) < 0) return -errno;
-  return status.st_size;
-}
-
 int arca_copy_owner_and_mode(const char *from, const char *to) {
   struct stat status;
   if (stat(from, &status) < 0) return -errno;

@@ -42,8 +42,6 @@ int arca_chroot(const char *path);
 int arca_chdir(const char *path);
 // 0 a file, 1 a folder.
 int arca_is_folder(const char *path);
-// The size of a file in bytes.
-long arca_file_size(const char *path);
 int arca_copy_owner_and_mode(const char *from, const char *to);
 // Writes the entries of a folder, NUL after each, and returns how many bytes.
 long arca_list(const char *path, uint8_t *buffer, size_t count);
