@@ -191,7 +191,7 @@ struct Session {
         System.close(fd)
         return -1
       }
-      // What is dropped costs no credit; the next round takes more, so that signals are not held up.
+      // What is dropped costs no credit; one piece a round, so that signals are not held up.
       guard receiveOutput else { return fd }
       credit.spend(bytes.count)
       channel.send(.output(name, bytes))
