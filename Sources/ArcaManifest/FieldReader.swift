@@ -84,7 +84,7 @@ struct FieldReader {
     throw ManifestError(.unknown, prefix + first.key)
   }
 
-  private static func text(
+  static func text(
     _ value: CBOR, max bound: Int, _ name: [UInt8]
   ) throws(ManifestError) -> String {
     guard case .text(let utf8) = value else { throw ManifestError(.type, name) }

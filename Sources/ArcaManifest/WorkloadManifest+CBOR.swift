@@ -3,14 +3,26 @@ import ArcaBytes
 extension WorkloadManifest {
   /// The deterministic CBOR of the manifest.
   public func encoded() -> [UInt8] {
-    CBOR.map([
+    var entries = [
       CBOR.Entry("version", .unsigned(Self.schemaVersion)),
       CBOR.Entry("rootFilesystem", rootFilesystem.cbor),
       CBOR.Entry("process", process.cbor),
       CBOR.Entry("hostname", .text(hostname)),
       CBOR.Entry("mounts", .array(mounts.map { $0.cbor })),
       CBOR.Entry("hostMay", hostMay.cbor),
-    ]).encoded()
+    ]
+    if let keyBroker { entries.append(CBOR.Entry("keyBroker", keyBroker.cbor)) }
+    if !secrets.isEmpty {
+      entries.append(CBOR.Entry("secrets", .array(secrets.map { $0.cbor })))
+    }
+    if !volumes.isEmpty {
+      entries.append(CBOR.Entry("volumes", .array(volumes.map { $0.cbor })))
+    }
+    if hasNetwork { entries.append(CBOR.Entry("network", .bool(true))) }
+    if workloadMay != WorkloadRules() {
+      entries.append(CBOR.Entry("workloadMay", workloadMay.cbor))
+    }
+    return CBOR.map(entries).encoded()
   }
 
   /// Reads a manifest, refusing what the schema does not know and values out of their bounds.
@@ -34,22 +46,51 @@ extension WorkloadManifest {
       mounts.append(try TemporaryMount(try FieldReader(item, path: fields.name("mounts"))))
     }
     let hostMay = try HostRules(try fields.map("hostMay"))
-    try fields.expectEnd()
     self.init(
       rootFilesystem: rootFilesystem, process: process, hostname: hostname, mounts: mounts,
       hostMay: hostMay)
+    try readOptional(&fields)
+    try fields.expectEnd()
+    guard keyBroker != nil || !needsKeyBroker else { throw ManifestError(.missing, "keyBroker") }
+  }
+
+  /// The fields that are left out where they ask for nothing: each manifest has one encoding.
+  private mutating func readOptional(_ fields: inout FieldReader) throws(ManifestError) {
+    if let value = fields.optional("keyBroker") {
+      keyBroker = try KeyBrokerAccess(try FieldReader(value, path: fields.name("keyBroker")))
+    }
+    for item in try fields.optionalArray("secrets", max: 64) {
+      secrets.append(try Secret(try FieldReader(item, path: fields.name("secrets"))))
+    }
+    for item in try fields.optionalArray("volumes", max: 16) {
+      volumes.append(try EncryptedVolume(try FieldReader(item, path: fields.name("volumes"))))
+    }
+    hasNetwork = try fields.optionalFlag("network")
+    if let value = fields.optional("workloadMay") {
+      workloadMay = try WorkloadRules(try FieldReader(value, path: fields.name("workloadMay")))
+    }
+  }
+
+  /// Whether a part of the manifest can only be had from a key broker.
+  public var needsKeyBroker: Bool {
+    rootFilesystem.encryptionKey != nil || !secrets.isEmpty || !volumes.isEmpty
+      || workloadMay.getToken || !workloadMay.getResources.isEmpty
   }
 }
 
 extension RootFilesystem {
   var cbor: CBOR {
-    .map([
+    var entries = [
       CBOR.Entry("rootHash", .bytes(rootHash)),
       CBOR.Entry("salt", .bytes(salt)),
       CBOR.Entry("dataBlocks", .unsigned(dataBlocks)),
       CBOR.Entry("hashStartBlock", .unsigned(hashStartBlock)),
       CBOR.Entry("writableBytes", .unsigned(writableBytes)),
-    ])
+    ]
+    if let encryptionKey {
+      entries.append(CBOR.Entry("encryptionKey", .text(encryptionKey)))
+    }
+    return .map(entries)
   }
 
   init(_ source: FieldReader) throws(ManifestError) {
@@ -63,10 +104,12 @@ extension RootFilesystem {
     let hashStartBlock = try fields.unsigned("hashStartBlock", max: 1 << 41)
     guard hashStartBlock >= dataBlocks else { throw fields.fault(.value, "hashStartBlock") }
     let writableBytes = try fields.unsigned("writableBytes", max: 1 << 50)
+    let encryptionKey = try fields.optionalResource("encryptionKey")
     try fields.expectEnd()
     self.init(
       rootHash: rootHash, salt: salt, dataBlocks: dataBlocks, hashStartBlock: hashStartBlock,
       writableBytes: writableBytes)
+    self.encryptionKey = encryptionKey
   }
 }
 
@@ -158,10 +201,7 @@ extension TemporaryMount {
 
   init(_ source: FieldReader) throws(ManifestError) {
     var fields = source
-    let destination = try fields.text("destination", max: 4095)
-    guard isCleanAbsolutePath(destination), destination.utf8.count > 1 else {
-      throw fields.fault(.value, "destination")
-    }
+    let destination = try fields.cleanPath("destination")
     let sizeBytes = try fields.unsigned("sizeBytes", max: 1 << 50)
     guard sizeBytes > 0 else { throw fields.fault(.value, "sizeBytes") }
     let mode = UInt32(try fields.unsigned("mode", max: 0o7777))
@@ -172,14 +212,18 @@ extension TemporaryMount {
 
 extension HostRules {
   var cbor: CBOR {
-    .map([
+    var entries = [
       CBOR.Entry("replaceArgs", .bool(replaceArgs)),
       CBOR.Entry("setEnv", .texts(setEnv)),
       CBOR.Entry("setHostname", .bool(setHostname)),
       CBOR.Entry("attachTerminal", .bool(attachTerminal)),
       CBOR.Entry("sendInput", .bool(sendInput)),
       CBOR.Entry("receiveOutput", .bool(receiveOutput)),
-    ])
+    ]
+    if execute { entries.append(CBOR.Entry("execute", .bool(true))) }
+    if !writeFiles.isEmpty { entries.append(CBOR.Entry("writeFiles", .texts(writeFiles))) }
+    if !shareFolders.isEmpty { entries.append(CBOR.Entry("shareFolders", .texts(shareFolders))) }
+    return .map(entries)
   }
 
   init(_ source: FieldReader) throws(ManifestError) {
@@ -190,10 +234,16 @@ extension HostRules {
     let attachTerminal = try fields.bool("attachTerminal")
     let sendInput = try fields.bool("sendInput")
     let receiveOutput = try fields.bool("receiveOutput")
+    let execute = try fields.optionalFlag("execute")
+    let writeFiles = try fields.optionalPaths("writeFiles")
+    let shareFolders = try fields.optionalPaths("shareFolders")
     try fields.expectEnd()
     self.init(
       replaceArgs: replaceArgs, setEnv: setEnv, setHostname: setHostname,
       attachTerminal: attachTerminal, sendInput: sendInput, receiveOutput: receiveOutput)
+    self.execute = execute
+    self.writeFiles = writeFiles
+    self.shareFolders = shareFolders
   }
 }
 

@@ -20,6 +20,16 @@ public struct WorkloadManifest: Sendable, Equatable {
   public var mounts: [TemporaryMount]
   /// What the host may add or replace.
   public var hostMay: HostRules
+  /// The key broker that the guest asks for what the fields below name, or nil.
+  public var keyBroker: KeyBrokerAccess?
+  /// What the key broker is asked for before the workload starts.
+  public var secrets: [Secret] = []
+  /// Persistent volumes, encrypted with keys of the key broker.
+  public var volumes: [EncryptedVolume] = []
+  /// Whether the guest takes over the network interfaces that the host gives it; untrusted.
+  public var hasNetwork = false
+  /// What the workload may ask of the guest's local address.
+  public var workloadMay = WorkloadRules()
 
   /// A manifest of these parts.
   public init(
@@ -49,6 +59,9 @@ public struct RootFilesystem: Sendable, Equatable {
   public var hashStartBlock: UInt64
   /// The size of the overlay in memory that takes writes, bytes; 0 for a read-only root.
   public var writableBytes: UInt64
+  /// The key broker's resource (`kbs:///repository/type/tag`) that holds the 64-byte key of
+  /// aes-xts-plain64, where the image is encrypted beneath the tree; nil where it is not.
+  public var encryptionKey: String?
 
   /// A root file system of these parts.
   public init(
@@ -156,6 +169,13 @@ public struct HostRules: Sendable, Equatable {
   public var sendInput: Bool
   /// Whether the workload's output reaches the host; otherwise it is dropped.
   public var receiveOutput: Bool
+  /// Whether the host may run further programs beside the workload.
+  public var execute = false
+  /// Absolute paths of files that the host may write before the start, as untrusted input; a
+  /// trailing `*` stands for any rest.
+  public var writeFiles: [String] = []
+  /// Absolute paths at which the host may share folders of its own, untrusted.
+  public var shareFolders: [String] = []
 
   /// Rules that allow what is named.
   public init(

@@ -12,6 +12,11 @@ struct ManifestDocument: Codable {
   var hostname: String?
   var mounts: [Mount]?
   var hostMay: Rules?
+  var keyBroker: KeyBroker?
+  var secrets: [SecretEntry]?
+  var volumes: [Volume]?
+  var network: Bool?
+  var workloadMay: Permissions?
 
   struct Root: Codable {
     var rootHash: String
@@ -19,6 +24,7 @@ struct ManifestDocument: Codable {
     var dataBlocks: UInt64
     var hashStartBlock: UInt64
     var writableBytes: UInt64?
+    var encryptionKey: String?
   }
 
   struct Process: Codable {
@@ -88,6 +94,9 @@ struct ManifestDocument: Codable {
     var attachTerminal: Bool?
     var sendInput: Bool?
     var receiveOutput: Bool?
+    var execute: Bool?
+    var writeFiles: [String]?
+    var shareFolders: [String]?
   }
 }
 
@@ -99,7 +108,7 @@ extension ManifestDocument {
     rootFilesystem = Root(
       rootHash: Hex.encode(root.rootHash), salt: Hex.encode(root.salt),
       dataBlocks: root.dataBlocks, hashStartBlock: root.hashStartBlock,
-      writableBytes: root.writableBytes)
+      writableBytes: root.writableBytes, encryptionKey: root.encryptionKey)
     self.process = Process(
       args: process.args, env: process.env, cwd: process.cwd, uid: process.uid, gid: process.gid,
       additionalGids: process.additionalGids, umask: octal(process.umask),
@@ -120,7 +129,10 @@ extension ManifestDocument {
     hostMay = Rules(
       replaceArgs: rules.replaceArgs, setEnv: rules.setEnv, setHostname: rules.setHostname,
       attachTerminal: rules.attachTerminal, sendInput: rules.sendInput,
-      receiveOutput: rules.receiveOutput)
+      receiveOutput: rules.receiveOutput, execute: rules.execute ? true : nil,
+      writeFiles: rules.writeFiles.isEmpty ? nil : rules.writeFiles,
+      shareFolders: rules.shareFolders.isEmpty ? nil : rules.shareFolders)
+    describeSecrets(manifest)
   }
 
   /// The manifest that the document describes; what is left out takes its default.
@@ -131,7 +143,7 @@ extension ManifestDocument {
         "version: found \(version), expected \(WorkloadManifest.schemaVersion)")
     }
     let rules = hostMay ?? Rules()
-    return WorkloadManifest(
+    var manifest = WorkloadManifest(
       rootFilesystem: RootFilesystem(
         rootHash: try hex(rootFilesystem.rootHash, "rootFilesystem.rootHash"),
         salt: try hex(rootFilesystem.salt, "rootFilesystem.salt"),
@@ -143,6 +155,12 @@ extension ManifestDocument {
         replaceArgs: rules.replaceArgs ?? false, setEnv: rules.setEnv ?? [],
         setHostname: rules.setHostname ?? false, attachTerminal: rules.attachTerminal ?? false,
         sendInput: rules.sendInput ?? false, receiveOutput: rules.receiveOutput ?? false))
+    manifest.rootFilesystem.encryptionKey = rootFilesystem.encryptionKey
+    manifest.hostMay.execute = rules.execute ?? false
+    manifest.hostMay.writeFiles = rules.writeFiles ?? []
+    manifest.hostMay.shareFolders = rules.shareFolders ?? []
+    try takeSecrets(into: &manifest)
+    return manifest
   }
 
   private func workloadProcess() throws(ManifestTextError) -> WorkloadProcess {
@@ -195,19 +213,19 @@ func capabilityBit(_ name: String, _ field: String) throws(ManifestTextError) ->
   return bit
 }
 
-private func octal(_ value: UInt32) -> String {
+func octal(_ value: UInt32) -> String {
   let digits = String(value, radix: 8)
   return String(repeating: "0", count: max(0, 4 - digits.count)) + digits
 }
 
-private func mode(_ text: String, _ field: String) throws(ManifestTextError) -> UInt32 {
+func mode(_ text: String, _ field: String) throws(ManifestTextError) -> UInt32 {
   guard let value = UInt32(text, radix: 8) else {
     throw ManifestTextError(.invalidField, "\(field): found `\(text)`, expected octal digits")
   }
   return value
 }
 
-private func hex(_ text: String, _ field: String) throws(ManifestTextError) -> [UInt8] {
+func hex(_ text: String, _ field: String) throws(ManifestTextError) -> [UInt8] {
   guard let bytes = Hex.decode(text) else {
     throw ManifestTextError(.invalidField, "\(field): found `\(text)`, expected hexadecimal digits")
   }

@@ -66,4 +66,43 @@ private let minimal = """
   func unknownSignalsAreNot(name: String) {
     #expect(LinuxNames.signal(name) == nil)
   }
+
+  /// The fields around the key broker, with their defaults.
+  @Test func secretsAreWrittenAndRead() throws {
+    let text = """
+      version: 1
+      rootFilesystem:
+        rootHash: "\(String(repeating: "ab", count: 32))"
+        salt: ""
+        dataBlocks: 1
+        hashStartBlock: 1
+        encryptionKey: kbs:///default/key/root
+      process: {args: [/a], uid: 5, gid: 6}
+      keyBroker:
+        url: https://broker.example
+        publicKeys: ["\(String(repeating: "cd", count: 32))"]
+      secrets:
+        - {resource: "kbs:///default/key/db", path: /run/db}
+        - {resource: "kbs:///default/key/api", env: API}
+      volumes:
+        - {name: data, destination: /data, key: "kbs:///default/volume/data"}
+      network: true
+      workloadMay: {getToken: true}
+      """
+    let manifest = try ManifestText.parse(text)
+    #expect(
+      manifest.secrets.first?.target == .file(path: "/run/db", mode: 0o400, uid: 5, gid: 6))
+    #expect(manifest.secrets.last?.target == .variable("API"))
+    #expect(manifest.volumes.first?.isReadOnly == false)
+    #expect(manifest.hasNetwork && manifest.workloadMay.getToken)
+    #expect(manifest.rootFilesystem.encryptionKey == "kbs:///default/key/root")
+    #expect(try ManifestText.parse(try ManifestText.json(manifest)) == manifest)
+    #expect(try ManifestText.parse(try ManifestText.yaml(manifest)) == manifest)
+    for (given, wanted) in [("env: API", "env: API, path: /x"), ("env: API", "mode: \"0400\"")] {
+      let error = #expect(throws: ManifestTextError.self) {
+        try ManifestText.parse(text.replacing(given, with: wanted))
+      }
+      #expect(error?.code == .invalidField)
+    }
+  }
 }
