@@ -13,11 +13,11 @@ PREFIX ?= /usr/local
 # The build: zlib1g-dev libzstd-dev libsqlite3-dev. The guest: musl-tools linux-libc-dev binutils
 # xz-utils zstd. The runtime: qemu-system-x86 crun skopeo. The tests: the rest.
 PACKAGES := binutils busybox-static cpio crun cryptsetup-bin erofs-utils gcc jq libsqlite3-dev \
-  libzstd-dev linux-libc-dev musl-tools procps python3-venv qemu-system-x86 skopeo xz-utils \
+  libzstd-dev linux-libc-dev musl-tools procps python3-venv qemu-system-x86 skopeo spin xz-utils \
   zlib1g-dev zstd
 FUZZ_TARGETS := $(patsubst Fuzz/%/Target.swift,%,$(wildcard Fuzz/*/Target.swift))
 
-.PHONY: help deps build guest demo test unit-test conformance-test integration-test lint fuzz \
+.PHONY: help deps build guest demo test model unit-test conformance-test integration-test lint fuzz \
   bench install clean
 
 help: ## List the targets.
@@ -47,12 +47,15 @@ demo: guest ## Run an attested container in a simulated TEE.
 	$(SUDO) Examples/demo.sh
 
 test: guest ## Run every test: unit, conformance, integration, a short fuzzing, formatting.
-	@$(MAKE) --no-print-directory lint unit-test conformance-test integration-test fuzz
+	@$(MAKE) --no-print-directory lint model unit-test conformance-test integration-test fuzz
 	@echo "every test that ran has passed"
 
 unit-test: ## Run the unit tests, and those that boot the guest by itself.
 	swift build -c release --build-tests
 	swift test -c release --skip-build
+
+model: ## Check the model of the release of secrets, and that each of its assumptions matters.
+	Models/check.sh
 
 conformance-test: ## Compare with sev-snp-measure, and the command line with the vectors.
 	@for run in "sev_snp_measure.py $(OUT)/bin/arca $(VECTORS)/launch/inputs/OVMF.amdsev.fd" \
