@@ -104,6 +104,6 @@ extension WorkloadRules {
     getToken = try fields.bool("getToken")
     getResources = try fields.texts("getResources", max: 64, bytesMax: 512)
     try fields.expectEnd()
-    guard self != WorkloadRules() else { throw fields.fault(.value, "getEvidence") }
+    guard !allowsNothing else { throw fields.fault(.value, "getEvidence") }
   }
 }

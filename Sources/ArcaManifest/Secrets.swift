@@ -65,6 +65,9 @@ public struct WorkloadRules: Sendable, Equatable {
   /// Resources (`/cdh/resource/…`): `repository/type/tag` each; a trailing `*` stands for any rest.
   public var getResources: [String] = []
 
+  // Comparing with the defaults would compare strings, which Embedded Swift cannot.
+  var allowsNothing: Bool { !getEvidence && !getToken && getResources.isEmpty }
+
   /// Rules that allow nothing.
   public init() {}
 }

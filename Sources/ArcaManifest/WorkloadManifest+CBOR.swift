@@ -19,7 +19,7 @@ extension WorkloadManifest {
       entries.append(CBOR.Entry("volumes", .array(volumes.map { $0.cbor })))
     }
     if hasNetwork { entries.append(CBOR.Entry("network", .bool(true))) }
-    if workloadMay != WorkloadRules() {
+    if !workloadMay.allowsNothing {
       entries.append(CBOR.Entry("workloadMay", workloadMay.cbor))
     }
     return CBOR.map(entries).encoded()
