@@ -23,20 +23,33 @@ struct GuestBuild: ParsableCommand {
   @Flag(help: "Fetch the newest kernel even where one is kept.")
   var refresh = false
 
+  @Flag(help: "Build the kernel from Debian's source with the options of guest/kernel.config.")
+  var kernelSource = false
+
   func run() throws {
+    let cache = URL(fileURLWithPath: cache)
+    let mbedTLS = try MbedTLS(cache: cache, refresh: refresh)
+    if kernelSource {
+      let options = URL(fileURLWithPath: package).appending(path: "guest/kernel.config")
+      let kernel = try SourceKernel(cache: cache, options: options, refresh: refresh)
+      try build(from: kernel.folder, [kernel.package], mbedTLS)
+      return
+    }
     let kernel =
       kernelDeb.isEmpty
-      ? try DebianKernel(cache: URL(fileURLWithPath: cache), refresh: refresh)
+      ? try DebianKernel(cache: cache, refresh: refresh)
       : DebianKernel(packages: kernelDeb.map { URL(fileURLWithPath: $0) })
     let unpacked = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
     defer { try? FileManager.default.removeItem(at: unpacked) }
     for package in kernel.packages {
       _ = try Tool.run(["dpkg-deb", "--extract", package.path, unpacked.path])
     }
-    try build(from: unpacked, kernel)
+    try build(from: unpacked, kernel.packages, mbedTLS)
   }
 
-  private func build(from unpacked: URL, _ kernel: DebianKernel) throws(BuildError) {
+  private func build(
+    from unpacked: URL, _ kernelPackages: [URL], _ mbedTLS: MbedTLS
+  ) throws(BuildError) {
     let images = Disk.find(unpacked) { $0.hasPrefix("vmlinuz") }
     guard let image = images.first, images.count == 1 else {
       throw BuildError(.package, "the packages hold \(images.count) kernels instead of one")
@@ -51,14 +64,16 @@ struct GuestBuild: ParsableCommand {
     let outputs = [
       "vmlinuz": bzImage,
       "vmlinux": try BootImage.unpack(bzImage),
-      "initrd": initrd(try InitProgram.build(package: package), modules),
+      "initrd": try initrd(
+        try InitProgram.build(package: package, mbedTLS: mbedTLS), modules),
       "cmdline": Data(commandLine.trimmingCharacters(in: .newlines).utf8),
     ]
     var packages: [Release.Package] = []
-    for deb in kernel.packages { packages.append(try Release.Package(deb)) }
+    for deb in kernelPackages { packages.append(try Release.Package(deb)) }
     let release = Release(
       arcaVersion: "0.1.0", kernelRelease: try kernelRelease(of: unpacked),
-      kernelPackages: packages.sorted { $0.name < $1.name }, modules: modules.files.map(\.name),
+      kernelPackages: packages.sorted { $0.name < $1.name },
+      sourcePackages: [try mbedTLS.releasePackage()], modules: modules.files.map(\.name),
       files: outputs.mapValues(Release.File.init))
     let folder = URL(fileURLWithPath: output)
     try Disk.makeFolder(folder)
@@ -67,13 +82,16 @@ struct GuestBuild: ParsableCommand {
     try Disk.write(try release.json(), to: folder.appending(path: "release.json"))
   }
 
-  private func initrd(_ program: Data, _ modules: KernelModules) -> Data {
+  private func initrd(
+    _ program: Data, _ modules: KernelModules
+  ) throws(BuildError) -> Data {
     var archive = CPIOArchive()
     // The mount points that arca-init uses before it enters the workload's root.
     for folder in ["dev", "image", "modules", "proc", "root", "sys", "writes"] {
       archive.folder(folder)
     }
     archive.file("init", mode: 0o755, program)
+    archive.file("volume", mode: 0o644, try VolumeTemplate.build())
     archive.file("modules/list", mode: 0o644, Data(modules.list.utf8))
     for (name, content) in modules.files {
       archive.file("modules/\(name).ko", mode: 0o644, content)

@@ -2,12 +2,15 @@ import Foundation
 
 /// The modules of the initrd: names and order from the list in `guest/modules`.
 struct KernelModules {
-  /// What arca-init reads: a name, and the kinds of TEE that need it, on each line.
+  /// What arca-init reads: a name, and the kinds of TEE and parts of a manifest that need it, on
+  /// each line.
   private(set) var list = ""
-  /// File content by name, in loading order.
+  /// File content by name, in loading order; packed where not every start needs it.
   private(set) var files: [(name: String, content: Data)] = []
 
   init(list text: String, kernel folder: URL) throws(BuildError) {
+    // A kernel that has all within itself (guest/kernel.config) loads nothing.
+    if Disk.find(folder, { $0.contains(".ko") }).isEmpty { return }
     var loaded: Set<String> = []
     for line in text.split(separator: "\n") {
       let words = line.prefix { $0 != "#" }.split(separator: " ")
@@ -22,7 +25,7 @@ struct KernelModules {
       }
       loaded.insert(Self.canonical(name))
       list += words.joined(separator: " ") + "\n"
-      files.append((name, content))
+      files.append((name, words.count > 1 ? try Self.packed(content) : content))
     }
   }
 
@@ -39,6 +42,12 @@ struct KernelModules {
     }
     _ = try Tool.run(["objcopy", "--strip-debug", module.path])
     return try Disk.read(module)
+  }
+
+  /// As the kernel unpacks it: its decoder of xz knows this check alone.
+  private static func packed(_ content: Data) throws(BuildError) -> Data {
+    try Tool.run(
+      ["xz", "-9", "-c", "--threads=1", "--check=crc32", "--lzma2=dict=1MiB"], input: content)
   }
 
   private static func dependencies(_ module: Data) throws(BuildError) -> [String] {

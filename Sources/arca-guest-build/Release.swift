@@ -20,6 +20,8 @@ struct Release: Codable {
   let arcaVersion: String
   let kernelRelease: String
   let kernelPackages: [Package]
+  /// What arca-init is linked with; the digest is that of the source package's `.dsc`.
+  let sourcePackages: [Package]
   let modules: [String]
   let files: [String: File]
 

@@ -2,14 +2,16 @@ import Foundation
 
 /// Runs another program.
 enum Tool {
-  /// Runs `arguments` by way of `PATH`, feeds it `input`, and returns its standard output.
+  /// Runs `arguments` by way of `PATH`, feeds it `input`, and returns its standard output; what a
+  /// quiet one says on standard error is dropped.
   static func run(
-    _ arguments: [String], in folder: URL? = nil, input: Data? = nil
+    _ arguments: [String], in folder: URL? = nil, input: Data? = nil, isQuiet: Bool = false
   ) throws(BuildError) -> Data {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
     process.arguments = ["LC_ALL=C"] + arguments
     if let folder { process.currentDirectoryURL = folder }
+    if isQuiet { process.standardError = FileHandle.nullDevice }
     let output = Pipe()
     process.standardOutput = output
     var source: URL?
