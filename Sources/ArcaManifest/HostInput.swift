@@ -11,6 +11,11 @@ public struct HostInput: Sendable, Equatable {
   /// The size of the terminal that the workload is to have, or nil for none.
   public var terminal: TerminalSize?
 
+  /// Files to write before the start.
+  public var files: [HostFile] = []
+  /// The network interfaces to take over, or nil for none.
+  public var network: HostNetwork?
+
   /// Rows and columns of a terminal.
   public struct TerminalSize: Sendable, Equatable {
     /// How many rows.
@@ -42,14 +47,10 @@ public struct HostInput: Sendable, Equatable {
     if let args { entries.append(CBOR.Entry("args", .texts(args))) }
     if let hostname { entries.append(CBOR.Entry("hostname", .text(hostname))) }
     if let terminal {
-      entries.append(
-        CBOR.Entry(
-          "terminal",
-          .map([
-            CBOR.Entry("rows", .unsigned(UInt64(terminal.rows))),
-            CBOR.Entry("columns", .unsigned(UInt64(terminal.columns))),
-          ])))
+      entries.append(CBOR.Entry("terminal", terminal.cbor))
     }
+    if !files.isEmpty { entries.append(CBOR.Entry("files", .array(files.map { $0.cbor }))) }
+    if let network { entries.append(CBOR.Entry("network", network.cbor)) }
     return CBOR.map(entries).encoded()
   }
 
@@ -82,14 +83,20 @@ public struct HostInput: Sendable, Equatable {
       hostname = try one.text("hostname", max: 64)
     }
     if let given = fields.optional("terminal") {
-      var size = try FieldReader(given, path: fields.name("terminal"))
-      let rows = UInt16(try size.unsigned("rows", max: 65_535))
-      let columns = UInt16(try size.unsigned("columns", max: 65_535))
-      try size.expectEnd()
-      terminal = TerminalSize(rows: rows, columns: columns)
+      terminal = try TerminalSize(try FieldReader(given, path: fields.name("terminal")))
+    }
+    var files: [HostFile] = []
+    for item in try fields.optionalArray("files", max: HostFile.countMax) {
+      files.append(try HostFile(try FieldReader(item, path: fields.name("files"))))
+    }
+    var network: HostNetwork?
+    if let given = fields.optional("network") {
+      network = try HostNetwork(try FieldReader(given, path: fields.name("network")))
     }
     try fields.expectEnd()
     self.init(args: args, env: env, hostname: hostname, terminal: terminal)
+    self.files = files
+    self.network = network
   }
 }
 
@@ -106,7 +113,20 @@ extension WorkloadManifest {
     if let hostname = input.hostname {
       guard hostMay.setHostname else { throw ManifestError(.notAllowed, "hostMay.setHostname") }
       merged.hostname = hostname
+      let name = Array("HOSTNAME=".utf8)
+      let own = name + Array(self.hostname.utf8)
+      for index in merged.process.env.indices
+      where same(Array(merged.process.env[index].utf8), own) {
+        merged.process.env[index] = "HOSTNAME=" + hostname
+      }
     }
+    for file in input.files {
+      let path = Array(file.path.utf8)
+      guard hostMay.writeFiles.contains(where: { matches(path, Array($0.utf8)) }) else {
+        throw ManifestError(.notAllowed, Array("hostMay.writeFiles: ".utf8) + path)
+      }
+    }
+    if case .some = input.network, !hasNetwork { throw ManifestError(.notAllowed, "network") }
     guard input.terminal == nil || hostMay.attachTerminal else {
       throw ManifestError(.notAllowed, "hostMay.attachTerminal")
     }

@@ -12,8 +12,6 @@ public struct ImageDefaults: Sendable {
   public var workingDir: String
   /// `User`: `user[:group]`, names or numbers, or empty.
   public var user: String
-  /// `StopSignal`, or nil.
-  public var stopSignal: String?
   /// The bytes of the image's /etc/passwd, or none.
   public var passwd: [UInt8]
   /// The bytes of the image's /etc/group, or none.
@@ -22,14 +20,13 @@ public struct ImageDefaults: Sendable {
   /// Defaults of an image; everything that it does not say is empty.
   public init(
     entrypoint: [String] = [], cmd: [String] = [], env: [String] = [], workingDir: String = "",
-    user: String = "", stopSignal: String? = nil, passwd: [UInt8] = [], group: [UInt8] = []
+    user: String = "", passwd: [UInt8] = [], group: [UInt8] = []
   ) {
     self.entrypoint = entrypoint
     self.cmd = cmd
     self.env = env
     self.workingDir = workingDir
     self.user = user
-    self.stopSignal = stopSignal
     self.passwd = passwd
     self.group = group
   }
@@ -44,6 +41,8 @@ public struct ManifestOptions: Sendable {
   /// The search path of an image that sets none.
   public static let pathDefault =
     "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+  /// What an engine writes for each container; untrusted, as the network that it serves.
+  public static let hostWrittenFiles = ["/etc/hostname", "/etc/hosts", "/etc/resolv.conf"]
   /// The capabilities unless said otherwise: the same that podman gives.
   public static let capabilitiesDefault: UInt64 = [
     "CHOWN", "DAC_OVERRIDE", "FSETID", "FOWNER", "SETGID", "SETUID", "SETPCAP",
@@ -76,8 +75,14 @@ public struct ManifestOptions: Sendable {
   public var rlimits: [ResourceLimit] = []
   /// Whether `execve` may never raise privileges.
   public var noNewPrivileges = false
-  /// In place of the image's `StopSignal`.
+  /// In place of SIGTERM.
   public var stopSignal: String?
+  /// The owner's key broker.
+  public var keyBroker: KeyBrokerAccess?
+  /// What the key broker is asked for.
+  public var secrets: [Secret] = []
+  /// Whether the host may run further programs beside the workload.
+  public var allowsExecute = false
 
   /// Options that change nothing.
   public init() {}
@@ -95,7 +100,8 @@ public func deriveManifest(
   root.writableBytes =
     options.readOnly ? 0 : options.writableBytes ?? ManifestOptions.writableBytesDefault
   let hostname = options.hostname ?? ManifestOptions.hostnameDefault
-  let stopName = options.stopSignal ?? image.stopSignal ?? "SIGTERM"
+  // Engines send the image's own stop signal themselves, and no bundle tells it.
+  let stopName = options.stopSignal ?? "SIGTERM"
   guard let stopSignal = LinuxNames.signal(stopName) else {
     throw ManifestTextError(.invalidOption, "stop signal: no signal is called `\(stopName)`")
   }
@@ -104,13 +110,24 @@ public func deriveManifest(
     args: try arguments(image, options),
     env: environment(image.env, options.env, home: user.home, hostname: hostname),
     cwd: workingDir.isEmpty ? "/" : cleaned(workingDir), uid: user.uid, gid: user.gid,
-    additionalGids: user.additionalGids, capabilities: try capabilities(options),
+    additionalGids: canonicalGroups(user.additionalGids, primary: user.gid),
+    capabilities: try capabilities(options),
     rlimits: options.rlimits, noNewPrivileges: options.noNewPrivileges, stopSignal: stopSignal)
-  return try ManifestText.check(
-    WorkloadManifest(
-      rootFilesystem: root, process: process, hostname: hostname,
-      mounts: options.mounts,
-      hostMay: HostRules(attachTerminal: true, sendInput: true, receiveOutput: true)))
+  var manifest = WorkloadManifest(
+    rootFilesystem: root, process: process, hostname: hostname, mounts: options.mounts,
+    hostMay: HostRules(
+      setHostname: true, attachTerminal: true, sendInput: true, receiveOutput: true))
+  manifest.hostMay.writeFiles = ManifestOptions.hostWrittenFiles
+  manifest.hostMay.execute = options.allowsExecute
+  manifest.hasNetwork = true
+  manifest.keyBroker = options.keyBroker
+  manifest.secrets = options.secrets
+  return try ManifestText.check(manifest)
+}
+
+/// Groups in the one order that every engine's can be brought to.
+private func canonicalGroups(_ groups: [UInt32], primary: UInt32) -> [UInt32] {
+  Set(groups).subtracting([primary]).sorted()
 }
 
 private func arguments(
@@ -131,10 +148,9 @@ private func environment(
 ) -> [String] {
   var env: [String] = []
   let defaults = [
-    ManifestOptions.pathDefault, "TERM=xterm", "container=arca", "HOME=" + home,
-    "HOSTNAME=" + hostname,
+    ManifestOptions.pathDefault, "TERM=xterm", "HOME=" + home, "HOSTNAME=" + hostname,
   ]
-  for variable in defaults + image + added {
+  for variable in defaults + image + added + ["container=arca"] {
     let name = variable.prefix { $0 != "=" } + "="
     if let index = env.firstIndex(where: { $0.hasPrefix(name) }) {
       env[index] = variable
@@ -142,7 +158,8 @@ private func environment(
       env.append(variable)
     }
   }
-  return env
+  // Engines add theirs in orders of their own.
+  return env.sorted { Array($0.utf8).lexicographicallyPrecedes(Array($1.utf8)) }
 }
 
 private func capabilities(_ options: ManifestOptions) throws(ManifestTextError) -> UInt64 {

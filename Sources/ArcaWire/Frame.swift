@@ -4,7 +4,8 @@ import ArcaBytes
 public enum Wire {
   /// The protocol's version, the first byte of every frame.
   public static let version: UInt8 = 1
-  /// Bytes before the payload: version, channel, type, zero, payload length (32-bit little-endian).
+  /// Bytes before the payload: version, channel, type, session, payload length (32-bit
+  /// little-endian).
   public static let headerBytes = 8
   /// The most payload bytes of a frame on a stream channel.
   public static let streamBytesMax = 32_768
@@ -14,6 +15,10 @@ public enum Wire {
   public static let windowBytes: UInt32 = 262_144
   /// The most bytes of the text in a failure or a log line.
   public static let textBytesMax = 1024
+  /// The most bytes of evidence: a report or a quote, with what the host puts beside it.
+  public static let evidenceBytesMax = 1 << 18
+  /// The most bytes of the key broker's host name.
+  public static let hostNameBytesMax = 253
 
   /// What a frame belongs to.
   public enum Channel: UInt8, Sendable {
@@ -25,12 +30,14 @@ public enum Wire {
     case standardOutput = 2
     /// Standard error of the workload, guest to host.
     case standardError = 3
+    /// The relayed connection to the key broker, both ways.
+    case keyBroker = 4
 
     /// Whether the channel carries a flow-controlled byte stream.
     public var isStream: Bool {
       switch self {
       case .control: return false
-      case .standardInput, .standardOutput, .standardError: return true
+      case .standardInput, .standardOutput, .standardError, .keyBroker: return true
       }
     }
   }
@@ -44,6 +51,8 @@ public struct Frame: Sendable {
   public let type: UInt8
   /// The payload, at most the bound of its channel.
   public let payload: [UInt8]
+  /// 0 for the workload itself, 1 to 255 for a program that runs beside it.
+  public var session: UInt8 = 0
 
   /// A frame of `type` on `channel`.
   public init(_ channel: Wire.Channel, _ type: UInt8, _ payload: [UInt8] = []) {
@@ -57,7 +66,7 @@ public struct Frame: Sendable {
     writer.u8(Wire.version)
     writer.u8(channel.rawValue)
     writer.u8(type)
-    writer.u8(0)
+    writer.u8(session)
     writer.u32(UInt32(truncatingIfNeeded: payload.count))
     writer.append(payload)
   }
@@ -100,9 +109,6 @@ public struct FrameDecoder: Sendable {
     guard let channel = Wire.Channel(rawValue: channelByte) else {
       throw WireError(.channel, channel: channelByte, type: type)
     }
-    guard buffer[start + 3] == 0 else {
-      throw WireError(.reserved, channel: channelByte, type: type)
-    }
     var length = 0
     for index in stride(from: 7, through: 4, by: -1) {
       length = length << 8 | Int(buffer[start + index])
@@ -111,8 +117,9 @@ public struct FrameDecoder: Sendable {
     guard length <= bound else { throw WireError(.length, channel: channelByte, type: type) }
     let end = start + Wire.headerBytes + length
     guard buffer.count >= end else { return nil }
-    let payload = Array(buffer[start + Wire.headerBytes..<end])
+    var frame = Frame(channel, type, Array(buffer[start + Wire.headerBytes..<end]))
+    frame.session = buffer[start + 3]
     start = end
-    return Frame(channel, type, payload)
+    return frame
   }
 }

@@ -6,6 +6,11 @@ public enum GuestMessage: Sendable {
   case ready
   /// Evidence is wanted over these 64 bytes of report data (simulation only).
   case evidenceRequest([UInt8])
+  /// The evidence that hardware gave inside, for the host's records: a report, with its certificate
+  /// table where there is one, or a quote.
+  case evidence([UInt8])
+  /// The firmware's event log (CCEL) that explains a quote's registers.
+  case eventLog([UInt8])
   /// The workload's first instruction is about to run: `execve` has succeeded.
   case started
   /// The workload has ended: its exit status, or 128 + n for signal n.
@@ -20,9 +25,30 @@ public enum GuestMessage: Sendable {
   case outputEnd(Wire.Channel)
   /// The host may send so many more bytes of standard input.
   case inputCredit(UInt32)
+  /// A connection to the manifest's key broker is wanted.
+  case brokerOpen(host: [UInt8], port: UInt16)
+  /// Bytes for the key broker.
+  case brokerData([UInt8])
+  /// The guest has done with the connection.
+  case brokerEnd
+  /// The host may send so many more of the key broker's bytes.
+  case brokerCredit(UInt32)
+  /// A message of the program of that session, 1 to 255; `exit` or `failure` is its last.
+  indirect case ofSession(UInt8, GuestMessage)
 
   /// Interprets a frame that came from the guest.
   public init(_ frame: Frame) throws(WireError) {
+    let message = try GuestMessage(ignoringSessionOf: frame)
+    switch message {
+    case .started, .exit, .failure, .output, .outputEnd, .inputCredit:
+      self = frame.session == 0 ? message : .ofSession(frame.session, message)
+    default:
+      guard frame.session == 0 else { throw frame.fault(.reserved) }
+      self = message
+    }
+  }
+
+  private init(ignoringSessionOf frame: Frame) throws(WireError) {
     let payload = frame.payload
     switch (frame.channel, frame.type) {
     case (.control, 1):
@@ -46,6 +72,8 @@ public enum GuestMessage: Sendable {
     case (.control, 6):
       guard payload.count <= Wire.textBytesMax else { throw frame.fault(.length) }
       self = .log(payload)
+    case (.control, 7): self = .evidence(payload)
+    case (.control, 8): self = .eventLog(payload)
     case (.standardOutput, 1), (.standardError, 1):
       guard !payload.isEmpty else { throw frame.fault(.length) }
       self = .output(frame.channel, payload)
@@ -53,6 +81,18 @@ public enum GuestMessage: Sendable {
       try frame.expect(bytes: 0)
       self = .outputEnd(frame.channel)
     case (.standardInput, 3): self = .inputCredit(try frame.creditBytes())
+    case (.keyBroker, 1):
+      guard !payload.isEmpty else { throw frame.fault(.length) }
+      self = .brokerData(payload)
+    case (.keyBroker, 2):
+      try frame.expect(bytes: 0)
+      self = .brokerEnd
+    case (.keyBroker, 3): self = .brokerCredit(try frame.creditBytes())
+    case (.keyBroker, 4):
+      guard (3...2 + Wire.hostNameBytesMax).contains(payload.count) else {
+        throw frame.fault(.length)
+      }
+      self = .brokerOpen(host: Array(payload.dropFirst(2)), port: frame.u16(at: 0))
     default: throw frame.fault(.type)
     }
   }
@@ -67,9 +107,20 @@ public enum GuestMessage: Sendable {
     case .failure(let code, let detail):
       return Frame(.control, 5, [code.rawValue] + detail.prefix(Wire.textBytesMax))
     case .log(let text): return Frame(.control, 6, Array(text.prefix(Wire.textBytesMax)))
+    case .evidence(let bytes): return Frame(.control, 7, bytes)
+    case .eventLog(let bytes): return Frame(.control, 8, bytes)
     case .output(let channel, let bytes): return Frame(channel, 1, bytes)
     case .outputEnd(let channel): return Frame(channel, 2)
     case .inputCredit(let bytes): return .credit(.standardInput, bytes)
+    case .brokerData(let bytes): return Frame(.keyBroker, 1, bytes)
+    case .brokerEnd: return Frame(.keyBroker, 2)
+    case .brokerCredit(let bytes): return .credit(.keyBroker, bytes)
+    case .brokerOpen(let host, let port):
+      return Frame(.keyBroker, 4, [UInt8(port & 0xff), UInt8(port >> 8)] + host)
+    case .ofSession(let session, let message):
+      var frame = message.frame
+      frame.session = session
+      return frame
     }
   }
 }
@@ -100,4 +151,14 @@ public enum GuestFailure: UInt8, Sendable {
   case commandNotExecutable = 11
   /// Data read from the root file system did not match the verity tree while running.
   case corruption = 12
+  /// The key broker could not be reached, or gave no answer in time.
+  case keyBroker = 13
+  /// Whoever answered is not the key broker that the manifest names, or changed its bytes.
+  case keyBrokerIdentity = 14
+  /// The key broker refused the evidence, or the resource.
+  case keyBrokerRefused = 15
+  /// The key broker's answer is not the protocol's, or a secret cannot be put where it belongs.
+  case secret = 16
+  /// An encrypted volume is not there, not the newest state of itself, or cannot be used.
+  case volume = 17
 }

@@ -8,9 +8,18 @@ public struct HostMessageOrder: Sendable {
 
   /// Set while an evidence request is open; a second answer, or one unasked for, is refused.
   public var awaitsEvidence = false
+  /// The relayed connection, which the guest opens and ends.
+  public var relay = RelayOrder()
 
   /// Expects the manifest first.
   public init() {}
+
+  /// The order within the session of a program that runs already.
+  public static var running: HostMessageOrder {
+    var order = HostMessageOrder()
+    (order.hasManifest, order.hasHostInput, order.isStarted) = (true, true, true)
+    return order
+  }
 
   /// Grants the host `bytes` more of standard input, which the caller has sent as a credit.
   public mutating func grantInput(_ bytes: UInt32) {
@@ -32,8 +41,23 @@ public struct HostMessageOrder: Sendable {
     case .evidence:
       guard awaitsEvidence else { throw message.outOfOrder }
       awaitsEvidence = false
+    case .toSession, .execute:
+      // What comes when within a session is the session's own to say.
+      guard isStarted else { throw message.outOfOrder }
     case .signal, .windowSize:
       guard isStarted else { throw message.outOfOrder }
+    case .brokerOpened, .brokerFailed:
+      var isOpen = false
+      if case .brokerOpened = message { isOpen = true }
+      guard relay.answer(isOpen: isOpen) else { throw message.outOfOrder }
+    case .brokerData(let bytes):
+      guard relay.phase == .open, !relay.hostHasEnded else { throw message.outOfOrder }
+      guard relay.receive(bytes.count) else { throw message.frame.fault(.credit) }
+    case .brokerEnd:
+      guard relay.endByHost() else { throw message.outOfOrder }
+    case .credit(.keyBroker, let bytes):
+      guard relay.phase == .open, !relay.hostHasEnded else { throw message.outOfOrder }
+      guard relay.add(bytes) else { throw message.frame.fault(.credit) }
     case .credit:
       guard isStarted else { throw message.outOfOrder }
     case .input(let bytes):

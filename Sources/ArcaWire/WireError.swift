@@ -8,7 +8,7 @@ public struct WireError: Error, Equatable, Sendable {
     case channel
     /// The type is not one that this end accepts on that channel.
     case type
-    /// The reserved byte is not zero.
+    /// The session is not one that the message may belong to.
     case reserved
     /// The length exceeds the bound of its channel and type, or does not fit its fields.
     case length

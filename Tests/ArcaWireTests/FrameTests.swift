@@ -5,7 +5,7 @@ import Testing
 @Suite struct FrameTests {
   /// Every byte of a frame, as docs/specification.md lays it out.
   static let annotated: [(frame: Frame, hex: String)] = [
-    // version 1 | channel 0 control | type | reserved 0 | length, little-endian | payload
+    // version 1 | channel 0 control | type | session 0 | length, little-endian | payload
     (HostMessage.manifest([0xa0]).frame, "01" + "00" + "01" + "00" + "01000000" + "a0"),
     (HostMessage.hostInput([0xa0]).frame, "01" + "00" + "02" + "00" + "01000000" + "a0"),
     (HostMessage.start.frame, "01" + "00" + "03" + "00" + "00000000"),
@@ -80,9 +80,8 @@ import Testing
   @Test(
     arguments: [
       ([2, 0, 1, 0, 0, 0, 0, 0], WireError.Code.version),
-      ([1, 4, 1, 0, 0, 0, 0, 0], .channel),
+      ([1, 5, 1, 0, 0, 0, 0, 0], .channel),
       ([1, 255, 1, 0, 0, 0, 0, 0], .channel),
-      ([1, 0, 1, 1, 0, 0, 0, 0], .reserved),
       // One byte more than 1 MiB of control, and than 32 KiB of a stream.
       ([1, 0, 1, 0, 1, 0, 0x10, 0], .length),
       ([1, 1, 1, 0, 1, 0x80, 0, 0], .length),
@@ -107,7 +106,7 @@ import Testing
   }
 
   @Test(arguments: [
-    (Frame(.control, 0), WireError.Code.type), (Frame(.control, 7), .type),
+    (Frame(.control, 0), WireError.Code.type), (Frame(.control, 8), .type),
     (Frame(.standardInput, 3, [1, 0, 0, 0]), .type), (Frame(.standardOutput, 1, [1]), .type),
     (Frame(.control, 3, [0]), .length), (Frame(.control, 5), .length),
     (Frame(.control, 5, [0]), .value), (Frame(.control, 5, [65]), .value),

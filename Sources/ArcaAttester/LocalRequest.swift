@@ -1,0 +1,90 @@
+/// What a workload asks of the guest's local address, by the paths of CoCo's guest components.
+public enum LocalRequest: Sendable, Equatable {
+  /// `/aa/evidence?runtime_data=…`: evidence over 1 to 64 bytes, padded with zeros to 64.
+  case evidence([UInt8])
+  /// `/aa/token?token_type=kbs`: the key broker's attestation token.
+  case token
+  /// `/cdh/resource/{repository}/{type}/{tag}`: a resource of the key broker.
+  case resource([UInt8])
+
+  /// The most bytes of a request's head.
+  public static let headBytesMax = 8192
+
+  /// Reads a head that ends in an empty line; nil until that has come.
+  ///
+  /// - Throws: ``AttesterError/Code/unsupported`` for another method or path, else
+  ///   ``AttesterError/Code/http`` or ``AttesterError/Code/tooLarge``.
+  public static func read(_ head: [UInt8]) throws(AttesterError) -> LocalRequest? {
+    guard let end = head.firstIndex(of: 10) else {
+      guard head.count < headBytesMax else { throw AttesterError(.tooLarge, "request") }
+      return nil
+    }
+    var at = end
+    while true {
+      guard let next = head[(at + 1)...].firstIndex(of: 10) else {
+        guard head.count < headBytesMax else { throw AttesterError(.tooLarge, "request") }
+        return nil
+      }
+      if head[(at + 1)..<next].allSatisfy({ $0 == 13 }) { break }
+      at = next
+    }
+    let words = head[..<end].split(separator: 0x20)
+    guard words.count == 3, words[2].prefix(7).elementsEqual("HTTP/1.".utf8) else {
+      throw AttesterError(.http, "request line")
+    }
+    guard words[0].elementsEqual("GET".utf8) else { throw AttesterError(.unsupported, "method") }
+    let parts = words[1].split(separator: UInt8(ascii: "?"), maxSplits: 1)
+    let query = parts.count == 2 ? parts[1] : []
+    let path = parts.first ?? []
+    if path.elementsEqual("/aa/token".utf8) {
+      guard value("token_type", query)?.elementsEqual("kbs".utf8) ?? false else {
+        throw AttesterError(.unsupported, "token_type; this guest has only kbs")
+      }
+      return .token
+    }
+    if path.elementsEqual("/aa/evidence".utf8) {
+      guard let data = value("runtime_data", query), (1...64).contains(data.count) else {
+        throw AttesterError(.http, "runtime_data of 1 to 64 bytes")
+      }
+      return .evidence(data + [UInt8](repeating: 0, count: 64 - data.count))
+    }
+    let prefix = Array("/cdh/resource/".utf8)
+    guard path.starts(with: prefix), query.isEmpty else {
+      throw AttesterError(.unsupported, "path")
+    }
+    return .resource(Array(path.dropFirst(prefix.count)))
+  }
+
+  /// The value of `name` in a query, percent-encoding resolved.
+  private static func value(_ name: String, _ query: ArraySlice<UInt8>) -> [UInt8]? {
+    for pair in query.split(separator: UInt8(ascii: "&")) {
+      let parts = pair.split(separator: UInt8(ascii: "="), maxSplits: 1)
+      guard parts.count == 2, parts[0].elementsEqual(name.utf8) else { continue }
+      var bytes: [UInt8] = []
+      var at = parts[1].startIndex
+      while at < parts[1].endIndex {
+        var byte = parts[1][at]
+        if byte == UInt8(ascii: "%") {
+          guard parts[1].endIndex - at > 2, let high = hexadecimal(parts[1][at + 1]),
+            let low = hexadecimal(parts[1][at + 2])
+          else { return nil }
+          byte = high << 4 | low
+          at += 2
+        }
+        bytes.append(byte)
+        at += 1
+      }
+      return bytes
+    }
+    return nil
+  }
+
+  private static func hexadecimal(_ digit: UInt8) -> UInt8? {
+    switch digit {
+    case 0x30...0x39: digit - 0x30
+    case 0x41...0x46: digit - 0x37
+    case 0x61...0x66: digit - 0x57
+    default: nil
+    }
+  }
+}

@@ -1,0 +1,121 @@
+import ArcaBytes
+
+/// What a volume says about itself, in a block that only the holder of its key can write
+/// (docs/volumes.md).
+///
+/// The block is the host's until its authentication code has been checked; that comes first.
+public struct VolumeHeader: Sendable, Equatable {
+  /// The size of the block that holds it.
+  public static let blockBytes = 4096
+  /// The size of a volume's key.
+  public static let keyBytes = 32
+  private static let magic = Array("ARCAVOL1".utf8)
+  private static let authenticatedBytes = 64
+  private static let codeBytes = 32
+
+  /// How often the volume has been opened; the key broker's counter follows it.
+  public var generation: UInt64
+  /// The size of the disk in sectors of 512 bytes.
+  public var diskSectors: UInt64
+  /// How many sectors of 512 bytes the volume has for its file system.
+  public var dataSectors: UInt64
+  /// Random, made when the volume was formatted; 32 bytes.
+  public var salt: [UInt8]
+
+  /// A header of these parts.
+  public init(generation: UInt64, diskSectors: UInt64, dataSectors: UInt64, salt: [UInt8]) {
+    self.generation = generation
+    self.diskSectors = diskSectors
+    self.dataSectors = dataSectors
+    self.salt = salt
+  }
+
+  /// Reads `block`; nil where it is not one that was written under `key`.
+  public init?(_ block: [UInt8], key: [UInt8]) {
+    guard block.count == Self.blockBytes else { return nil }
+    let authenticated = Array(block[..<Self.authenticatedBytes])
+    let code = block[Self.authenticatedBytes..<Self.authenticatedBytes + Self.codeBytes]
+    var difference: UInt8 = 0
+    for (found, expected) in zip(code, Self.code(authenticated, key)) {
+      difference |= found ^ expected
+    }
+    guard difference == 0 else { return nil }
+    var reader = ByteReader(authenticated)
+    do {
+      guard try reader.array(Self.magic.count).elementsEqual(Self.magic) else { return nil }
+      generation = try reader.u64()
+      diskSectors = try reader.u64()
+      dataSectors = try reader.u64()
+      salt = try reader.array(32)
+    } catch {
+      return nil
+    }
+  }
+
+  /// The block for `key`.
+  public func block(key: [UInt8]) -> [UInt8] {
+    var writer = ByteWriter(capacity: Self.blockBytes)
+    writer.append(Self.magic)
+    writer.u64(generation)
+    writer.u64(diskSectors)
+    writer.u64(dataSectors)
+    writer.append(salt)
+    writer.append(Self.code(writer.bytes, key))
+    writer.zeros(Self.blockBytes - writer.bytes.count)
+    return writer.bytes
+  }
+
+  /// The 16-byte key of the volume's data: one for each time that it is formatted.
+  public func dataKey(from key: [UInt8]) -> [UInt8] {
+    KeyDerivation.key(16, from: key, salt: salt, purpose: "arca volume data v1")
+  }
+
+  private static func code(_ bytes: [UInt8], _ key: [UInt8]) -> [UInt8] {
+    KeyDerivation.hmac(
+      bytes,
+      key: KeyDerivation.key(32, from: key, salt: [], purpose: "arca volume header v1"))
+  }
+
+  /// What is to be done with a volume whose newest header is `header`, where the key broker's
+  /// counter stands at `counter`.
+  public static func decide(
+    _ header: VolumeHeader?, counter: UInt64, diskSectors: UInt64, isBlank: Bool
+  ) -> Decision {
+    guard let header else {
+      if counter > 0 { return .refused(.replaced) }
+      return isBlank ? .format : .refused(.foreign)
+    }
+    guard header.diskSectors == diskSectors, header.dataSectors < diskSectors else {
+      return .refused(.resized)
+    }
+    if header.generation < counter { return .refused(.rolledBack) }
+    if header.generation == counter { return .advance(header, headerToo: true) }
+    // One ahead: the last start ended between the header and the counter.
+    return header.generation - counter == 1 ? .advance(header, headerToo: false) : .refused(.ahead)
+  }
+
+  /// What ``decide(_:counter:diskSectors:isBlank:)`` says.
+  public enum Decision: Sendable, Equatable {
+    /// The volume is new: it may be formatted.
+    case format
+    /// The volume is the newest: the counter is to be advanced, after the header where that has
+    /// not been done yet.
+    case advance(VolumeHeader, headerToo: Bool)
+    /// The volume may not be used.
+    case refused(Reason)
+  }
+
+  /// Why a volume is refused.
+  public enum Reason: Sendable, Equatable {
+    /// The key has been used before, and nothing on the disk was written under it.
+    case replaced
+    /// The key has never been used, but the disk is not blank.
+    case foreign
+    /// The disk does not have the size that it was formatted with.
+    case resized
+    /// An older state than the newest that the key broker knows of.
+    case rolledBack
+    /// A newer state than the key broker knows of: it has lost its state.
+    case ahead
+  }
+}
