@@ -2,6 +2,7 @@ import ArcaBytes
 import ArcaManifest
 import ArcaWire
 import Foundation
+import TEEEvidence
 import Testing
 
 /// One booted guest, started as guest/README.md says.
@@ -12,6 +13,8 @@ final class GuestMachine {
     case wrongReportData
     case truncated
     case otherManifest
+    /// Right, but of another kind of TEE.
+    case quote(mrConfigID: [UInt8])
     case none
   }
 
@@ -39,7 +42,7 @@ final class GuestMachine {
   private var socket: HostSocket
   private var decoder = FrameDecoder()
 
-  init(disk: URL?) throws {
+  init(disk: URL?, kind: String = "sim-snp") throws {
     let guest = Self.guest
     try #require(
       FileManager.default.fileExists(atPath: guest.appending(path: "release.json").path),
@@ -55,7 +58,7 @@ final class GuestMachine {
         "-M", "q35", "-m", "512", "-smp", "1", "-cpu", "max", "-nodefaults", "-no-user-config",
         "-display", "none", "-no-reboot", "-kernel", guest.appending(path: "vmlinux").path,
         "-initrd", guest.appending(path: "initrd").path, "-append",
-        commandLine + " arca.tee=sim-snp", "-device", "virtio-serial-pci,max_ports=2", "-chardev",
+        commandLine + " arca.tee=" + kind, "-device", "virtio-serial-pci,max_ports=2", "-chardev",
         "socket,id=chan,path=\(path)", "-device",
         "virtserialport,chardev=chan,name=dev.arca.channel", "-chardev",
         "file,id=console,path=\(folder.path)/console", "-serial", "chardev:console",
@@ -120,6 +123,7 @@ final class GuestMachine {
   private static func report(
     _ reportData: [UInt8], _ manifest: WorkloadManifest, _ evidence: Evidence
   ) -> [UInt8] {
+    if case .quote(let identity) = evidence { return quote(reportData, identity) }
     var reportData = reportData
     var hostData = manifest.digest
     if case .wrongReportData = evidence { reportData[63] ^= 1 }
@@ -135,6 +139,32 @@ final class GuestMachine {
     writer.append(hostData)
     writer.zeros(1184 - 0xe0)
     if case .truncated = evidence { return writer.bytes.dropLast() }
+    return writer.bytes
+  }
+
+  /// A TDX quote, version 4, whose signature data is empty of sense but of the right form.
+  private static func quote(_ reportData: [UInt8], _ mrConfigID: [UInt8]) -> [UInt8] {
+    var body = TDReport(is15: false)
+    body.mrConfigID = mrConfigID
+    body.reportData = reportData
+    var writer = ByteWriter()
+    writer.u16(4)
+    writer.u16(2)
+    writer.u32(QuoteHeader.TEE.tdx.rawValue)
+    writer.u32(0)
+    writer.append(QuoteHeader.intelVendorID)
+    writer.zeros(20)
+    writer.append(body.encoded)
+    let chain = [UInt8]("none".utf8)
+    let inner = EnclaveReport.byteCount + 64 + 2 + 6 + chain.count
+    writer.u32(UInt32(64 + 64 + 6 + inner))
+    writer.zeros(128)
+    writer.u16(6)
+    writer.u32(UInt32(inner))
+    writer.zeros(EnclaveReport.byteCount + 64 + 2)
+    writer.u16(5)
+    writer.u32(UInt32(chain.count))
+    writer.append(chain)
     return writer.bytes
   }
 
@@ -197,10 +227,10 @@ final class GuestMachine {
 
 /// Boots a guest from `disk` for the length of `body`.
 func withGuest<Result>(
-  disk: URL?, _ body: (GuestMachine) throws -> Result,
+  disk: URL?, kind: String = "sim-snp", _ body: (GuestMachine) throws -> Result,
   _ location: SourceLocation = #_sourceLocation
 ) throws -> Result {
-  let machine = try GuestMachine(disk: disk)
+  let machine = try GuestMachine(disk: disk, kind: kind)
   defer { machine.close(location) }
   return try body(machine)
 }

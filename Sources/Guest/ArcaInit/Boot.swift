@@ -58,29 +58,54 @@ private func runWorkload(
   guard case .manifest(let encoded) = try channel.waitForMessage() else { throw .order }
   let provider = try EvidenceProvider(kind: kind)
   try checkIdentity(of: encoded, by: provider, over: &channel)
-  let (manifest, input) = try receiveInput(encoded, &channel)
+  var (manifest, input) = try receiveInput(encoded, &channel)
   guard case .start = try channel.waitForMessage() else { throw .order }
-  let verity = try Root.openVerity(manifest.rootFilesystem)
-  try Root.enter(manifest.rootFilesystem, verity: verity)
+  var broker: KeyBroker?
+  if let access = manifest.keyBroker { broker = try KeyBroker(access, provider) }
+  var secrets = try Secrets(for: manifest, from: broker, over: &channel)
+  try loadModules(for: manifest, input)
+  let root = try Root.open(
+    manifest.rootFilesystem, key: manifest.rootFilesystem.encryptionKey.flatMap { secrets[$0] })
+  var volumes = try Volumes(manifest.volumes, keys: secrets, broker, over: &channel)
+  try root.enter(manifest.rootFilesystem)
   try ContainerEnvironment.make(for: manifest)
+  try ContainerEnvironment.write(input.files)
+  try volumes.mount()
+  defer { volumes.close() }
+  try secrets.place(into: &manifest)
+  if let network = input.network { try Network.takeOver(network) }
+  // Before the workload's PID namespace, so that neither sees the other, and before its pipes.
+  let localAddress = try LocalAddress.start(manifest, broker, provider)
   let streams: Streams
   let childSignals: Int32
   do {
     childSignals = try System.check(arca_child_signals_open())
     if let size = input.terminal {
-      streams = try Streams(terminalFor: manifest.process, size)
+      streams = try Streams(terminalFor: manifest.process, size, isConsole: true)
     } else {
       streams = try Streams(pipesFor: manifest.process)
     }
   } catch {
     throw error.named(.environment, "standard streams")
   }
-  let workload = try Workload.start(manifest, streams)
+  let workload = try Workload.start(
+    manifest.process, streams, .new(isRootReadOnly: manifest.rootFilesystem.writableBytes == 0))
   channel.send(.started)
   var session = Session(
-    workload, childSignals: childSignals, uevents: uevents, verity: verity,
-    sendInput: manifest.hostMay.sendInput, receiveOutput: manifest.hostMay.receiveOutput)
+    workload, manifest, childSignals: childSignals, uevents: uevents, root: root,
+    localAddress: localAddress)
   return try session.run(&channel)
+}
+
+/// Those that only some manifests need: they cost every other start nothing.
+private func loadModules(
+  for manifest: WorkloadManifest, _ input: HostInput
+) throws(InitError) {
+  var parts: [String] = []
+  if manifest.rootFilesystem.encryptionKey != nil { parts.append("encryption") }
+  if !manifest.volumes.isEmpty { parts.append("volumes") }
+  if input.network != nil { parts.append("network") }
+  try Modules.load(parts: parts)
 }
 
 /// The manifest, merged with what the host may and does ask for.

@@ -13,10 +13,15 @@ struct Channel {
   let fd: Int32
   var order = HostMessageOrder()
   private var decoder = FrameDecoder()
-  /// Messages that came while evidence was awaited.
+  /// Messages that came while something else was awaited.
   private var held: [HostMessage] = []
+  /// Evidence, and what the relayed connection brings; flow control bounds it.
+  private var attestation: [HostMessage] = []
   private var unsent: [UInt8] = []
   private var sent = 0
+
+  /// The line of a process beside init, over which only evidence and the relay's messages go.
+  init(line: Int32) { fd = line }
 
   /// Opens the port with Arca's name, waiting for the kernel to announce it.
   init(uevents: Int32) throws(SystemError) {
@@ -48,14 +53,19 @@ struct Channel {
   /// How many bytes wait to be taken by the host.
   var unsentBytes: Int { unsent.count - sent }
 
-  /// Queues `message`.
-  mutating func send(_ message: GuestMessage) {
+  /// Queues `message`, of the workload or of a session beside it.
+  mutating func send(_ message: GuestMessage, session: UInt8 = 0) {
+    send(session == 0 ? message.frame : GuestMessage.ofSession(session, message).frame)
+  }
+
+  /// Queues a frame as it is.
+  mutating func send(_ frame: Frame) {
     if sent == unsent.count || sent >= Int(Wire.windowBytes) {
       unsent.removeFirst(sent)
       sent = 0
     }
-    var writer = ByteWriter(capacity: message.frame.payload.count + Wire.headerBytes)
-    message.frame.write(to: &writer)
+    var writer = ByteWriter(capacity: frame.payload.count + Wire.headerBytes)
+    frame.write(to: &writer)
     unsent += writer.bytes
   }
 
@@ -87,19 +97,51 @@ struct Channel {
     return true
   }
 
-  /// The next whole message that the host may send now.
+  /// The next whole message that the host may send now, besides those of ``nextAttestation()``.
   mutating func nextMessage() throws(InitError) -> HostMessage? {
     held.isEmpty ? try decodeMessage() : held.removeFirst()
   }
 
   private mutating func decodeMessage() throws(InitError) -> HostMessage? {
     do {
-      guard let frame = try decoder.next() else { return nil }
-      let message = try HostMessage(frame)
-      try order.accept(message)
-      return message
+      while let frame = try decoder.next() {
+        let message = try HostMessage(frame)
+        try order.accept(message)
+        switch message {
+        case .evidence, .brokerOpened, .brokerFailed, .brokerData, .brokerEnd,
+          .credit(.keyBroker, _):
+          attestation.append(message)
+        default: return message
+        }
+      }
+      return nil
     } catch {
       throw InitError(error)
+    }
+  }
+
+  /// The next frame of the process beside init, which sends over its line what it would send here.
+  mutating func nextFrame() throws(WireError) -> Frame? { try decoder.next() }
+
+  /// The next of evidence and the relay's messages, of those that have been decoded.
+  mutating func nextAttestation() -> HostMessage? {
+    attestation.isEmpty ? nil : attestation.removeFirst()
+  }
+
+  /// Sends all and waits for evidence or a message of the relay; nil once `deadline` has come.
+  mutating func waitForAttestation(until deadline: UInt64) throws(InitError) -> HostMessage? {
+    while true {
+      if let message = nextAttestation() { return message }
+      while let message = try decodeMessage() {
+        guard held.count < Self.heldMax else {
+          throw InitError(.wire, "more than \(Self.heldMax) messages before what was awaited")
+        }
+        held.append(message)
+      }
+      if !attestation.isEmpty { continue }
+      let now = arca_milliseconds()
+      if now >= deadline { return nil }
+      try exchange(timeoutMilliseconds: Int32(min(deadline - now, 1 << 30)))
     }
   }
 
@@ -107,7 +149,7 @@ struct Channel {
   mutating func waitForMessage() throws(InitError) -> HostMessage {
     while true {
       if let message = try nextMessage() { return message }
-      try exchange()
+      try exchange(timeoutMilliseconds: -1)
     }
   }
 
@@ -115,26 +157,25 @@ struct Channel {
   mutating func requestEvidence(_ reportData: [UInt8]) throws(InitError) -> [UInt8] {
     order.awaitsEvidence = true
     send(.evidenceRequest(reportData))
-    while true {
-      while let message = try decodeMessage() {
-        if case .evidence(let report) = message { return report }
-        guard held.count < Self.heldMax else {
-          throw InitError(.wire, "more than \(Self.heldMax) messages before the evidence")
-        }
-        held.append(message)
+    var others: [HostMessage] = []
+    while let message = try waitForAttestation(until: .max) {
+      if case .evidence(let evidence) = message {
+        attestation = others + attestation
+        return evidence
       }
-      try exchange()
+      others.append(message)
     }
+    throw .hostLeft
   }
 
-  /// Waits until bytes have moved in either direction.
-  private mutating func exchange() throws(InitError) {
+  /// Waits until bytes have moved in either direction, or for so long.
+  private mutating func exchange(timeoutMilliseconds: Int32) throws(InitError) {
     do throws(SystemError) {
       try flush()
       let events = ARCA_POLLIN | (unsentBytes > 0 ? ARCA_POLLOUT : 0)
       var items = [arca_poll(fd: fd, events: Int16(events), revents: 0)]
-      try System.poll(&items, timeoutMilliseconds: -1)
-      if items[0].revents != Int16(ARCA_POLLOUT), !(try receive()) { throw .hostLeft }
+      try System.poll(&items, timeoutMilliseconds: timeoutMilliseconds)
+      if items[0].revents & ~Int16(ARCA_POLLOUT) != 0, !(try receive()) { throw .hostLeft }
     } catch {
       throw .hostLeft
     }
@@ -166,7 +207,7 @@ extension InitError {
     case .version: return "unknown protocol version"
     case .channel: return "unknown channel"
     case .type: return "unknown type"
-    case .reserved: return "reserved byte is not zero"
+    case .reserved: return "not of that session"
     case .length: return "length out of bounds"
     case .value: return "value out of bounds"
     case .order: return "out of order"

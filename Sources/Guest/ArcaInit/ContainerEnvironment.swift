@@ -72,6 +72,20 @@ enum ContainerEnvironment {
     }
   }
 
+  /// Writes what the host hands in and the manifest lets it write, over whatever stands there.
+  static func write(_ files: [HostFile]) throws(InitError) {
+    for file in files {
+      let path = Array(file.path.utf8)
+      let folder = path.prefix(path.lastIndex(of: UInt8(ascii: "/")) ?? 0)
+      try makeFolder(String(decoding: Array(folder), as: UTF8.self), mode: 0o755)
+      try? System.unlink(file.path)
+      try step(file.path) { () throws(SystemError) in
+        try File.write(file.path, file.content, mode: file.mode)
+        try System.changeOwner(file.path, uid: file.uid, gid: file.gid)
+      }
+    }
+  }
+
   private static func remountReadOnly(_ path: String, _ flags: Int) throws(SystemError) {
     try System.mount("", path, "", ARCA_MS_REMOUNT | ARCA_MS_BIND | ARCA_MS_RDONLY | flags)
   }
@@ -80,27 +94,39 @@ enum ContainerEnvironment {
     _ source: String, _ target: String, _ type: String, _ flags: Int, _ data: String = ""
   ) throws(InitError) {
     try makeFolder(target, mode: 0o755)
-    try step(target) { () throws(SystemError) in
+    try Self.step(target) { () throws(SystemError) in
       try System.mount(source, target, type, flags, data)
     }
   }
 
   /// Makes `path` and what leads to it where they are missing; the last part belongs to `owner`.
-  private static func makeFolder(
+  static func makeFolder(
     _ path: String, mode: UInt32, owner: WorkloadProcess? = nil
   ) throws(InitError) {
     if (try? System.isFolder(path)) == true { return }
-    var made = ""
     try step(path) { () throws(SystemError) in
-      for part in path.utf8.split(separator: UInt8(ascii: "/")) {
-        made += "/" + String(decoding: Array(part), as: UTF8.self)
-        do throws(SystemError) {
-          try System.makeFolder(made, mode: mode)
-        } catch {
-          if error.errno != SystemError.exists { throw error }
-        }
+      try makeFolders(path.utf8.split(separator: UInt8(ascii: "/")), mode: mode)
+      if let owner { try System.changeOwner(path, uid: owner.uid, gid: owner.gid) }
+    }
+  }
+
+  /// Makes an empty file at `path`, to mount upon, and what leads to it where it is missing.
+  static func makeFile(_ path: String) throws(SystemError) {
+    try makeFolders(path.utf8.split(separator: UInt8(ascii: "/")).dropLast(), mode: 0o755)
+    try File.write(path, [], mode: 0o600)
+  }
+
+  private static func makeFolders(
+    _ parts: [Substring.UTF8View], mode: UInt32
+  ) throws(SystemError) {
+    var made = ""
+    for part in parts {
+      made += "/" + String(decoding: Array(part), as: UTF8.self)
+      do throws(SystemError) {
+        try System.makeFolder(made, mode: mode)
+      } catch {
+        if error.errno != SystemError.exists { throw error }
       }
-      if let owner { try System.changeOwner(made, uid: owner.uid, gid: owner.gid) }
     }
   }
 

@@ -16,6 +16,17 @@ struct InitError: Error {
   }
 }
 
+/// Runs `body` and names its failure.
+func step<Value>(
+  _ failure: GuestFailure, _ what: String, _ body: () throws(SystemError) -> Value
+) throws(InitError) -> Value {
+  do {
+    return try body()
+  } catch {
+    throw error.named(failure, what)
+  }
+}
+
 /// The errno of a system call that failed.
 struct SystemError: Error {
   /// The host has closed its end of the channel.

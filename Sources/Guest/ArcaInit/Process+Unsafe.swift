@@ -9,6 +9,14 @@ extension System {
     return (reading, writing)
   }
 
+  /// A connected pair of sockets, neither of which blocks.
+  static func socketPair() throws(SystemError) -> (Int32, Int32) {
+    var (one, other): (Int32, Int32) = (-1, -1)
+    // SAFETY: both places live through the call.
+    _ = try check(unsafe arca_socket_pair(&one, &other))
+    return (one, other)
+  }
+
   /// Waits for any of `items`; a negative timeout waits for ever.
   static func poll(_ items: inout [arca_poll], timeoutMilliseconds: Int32) throws(SystemError) {
     let count = items.count

@@ -4,13 +4,25 @@ import ArcaWire
 import CArcaGuest
 
 /// Makes the workload's root from the disk that the host hands in, and moves into it.
-enum Root {
+struct Root {
   private static let device = "/dev/vda"
+  private static let name = "root"
+  private static let keyBytes = 64
   /// What a read-only root has for mount points that the image lacks, before it is closed.
   private static let readOnlyScratchBytes: UInt64 = 1 << 20
 
-  /// Opens the verity device; its control descriptor tells of corruption.
-  static func openVerity(_ root: RootFilesystem) throws(InitError) -> Int32 {
+  private let control: Int32
+  /// The device with the EROFS image.
+  private var image: String
+  private var isEncrypted = false
+
+  private init(control: Int32, image: String) {
+    self.control = control
+    self.image = image
+  }
+
+  /// Opens the disk through dm-verity, and through dm-crypt where it is encrypted.
+  static func open(_ root: RootFilesystem, key: [UInt8]?) throws(InitError) -> Root {
     let sizeInSectors: UInt64
     do {
       let text = try File.read("/sys/class/block/vda/size", bytesMax: 32)
@@ -25,21 +37,49 @@ enum Root {
     let table =
       "1 \(device) \(device) 4096 4096 \(root.dataBlocks) \(root.hashStartBlock) sha256 "
       + "\(Hex.encode(root.rootHash)) \(salt)"
+    var opened = try step(.rootFilesystem, "dm-verity") { () throws(SystemError) in
+      let number = try DeviceMapper.create(
+        name, "verity", sectors: root.dataBlocks * 8, isReadOnly: true, table)
+      return Root(control: try DeviceMapper.control(), image: "/dev/dm-\(number)")
+    }
+    if root.encryptionKey != nil { try opened.decrypt(root, key) }
+    return opened
+  }
+
+  /// Puts dm-crypt on the verity device: what is decrypted has been verified.
+  private mutating func decrypt(_ root: RootFilesystem, _ key: [UInt8]?) throws(InitError) {
+    guard let key, key.count == Self.keyBytes else {
+      throw InitError(
+        .secret,
+        "\(root.encryptionKey ?? ""): the key has \(key?.count ?? 0) bytes, expected "
+          + "\(Self.keyBytes)")
+    }
     do {
-      return try System.openVerity(table: table, sectors: root.dataBlocks * 8)
+      let number = try DeviceMapper.create(
+        "plain", "crypt", sectors: root.dataBlocks * 8, isReadOnly: true, "aes-xts-plain64 ",
+        key: key, " 0 \(image) 0 2 sector_size:4096 iv_large_sectors")
+      image = "/dev/dm-\(number)"
+      isEncrypted = true
     } catch {
-      throw error.named(.rootFilesystem, "dm-verity")
+      throw error.named(.rootFilesystem, "dm-crypt")
     }
   }
 
+  /// Whether dm-verity has met a block that is not what was measured.
+  var isCorrupted: Bool { DeviceMapper.isVerityCorrupted(control, Self.name) }
+
   /// Mounts the image and its overlay, and makes it `/`.
-  static func enter(_ root: RootFilesystem, verity: Int32) throws(InitError) {
-    let bound = root.writableBytes == 0 ? readOnlyScratchBytes : root.writableBytes
+  func enter(_ root: RootFilesystem) throws(InitError) {
+    let bound = root.writableBytes == 0 ? Self.readOnlyScratchBytes : root.writableBytes
     do {
-      try System.mount("/dev/dm-0", "/image", "erofs", ARCA_MS_RDONLY)
+      try System.mount(image, "/image", "erofs", ARCA_MS_RDONLY)
     } catch {
-      if System.isVerityCorrupted(verity) {
+      if isCorrupted {
         throw InitError(.rootFilesystem, "the disk does not match the manifest's root hash")
+      }
+      if isEncrypted, let key = root.encryptionKey {
+        throw InitError(
+          .secret, "\(key): not the key that the root file system is encrypted with")
       }
       throw error.named(.rootFilesystem, "erofs")
     }

@@ -1,55 +1,51 @@
+import ArcaManifest
 import ArcaWire
 import CArcaGuest
 
-/// Carries bytes between the host and the running workload until it has ended.
+/// Carries bytes between the host and the running programs until the workload has ended.
 struct Session {
-  private static let pieceBytes = 32_768
-  /// How much may wait for the host before the workload's output is left in its pipes.
-  private static let unsentBytesMax = 65_536
+  private static let executionsMax = 64
 
-  private var workload: Workload
+  /// The workload first.
+  private var executions: [Execution]
+  private let manifest: WorkloadManifest
   private let childSignals: Int32
   private let uevents: Int32
-  private let verity: Int32
-  private let sendInput: Bool
-  private let receiveOutput: Bool
-  private var outputCredit = StreamCredit()
-  private var errorCredit = StreamCredit()
-  private var inputWindow = StreamWindow()
-  private var pendingInput: [UInt8] = []
-  private var inputTaken = 0
-  private var inputEnded = false
-  private var status: UInt8?
+  private let root: Root
+  /// Init's end of the line to the process that serves the local address, where there is one.
+  var localAddress: Channel?
 
   init(
-    _ workload: Workload, childSignals: Int32, uevents: Int32, verity: Int32, sendInput: Bool,
-    receiveOutput: Bool
+    _ workload: Workload, _ manifest: WorkloadManifest, childSignals: Int32, uevents: Int32,
+    root: Root, localAddress: Channel?
   ) {
-    self.workload = workload
+    self.localAddress = localAddress
+    executions = [Execution(workload, session: 0, rules: manifest.hostMay)]
+    self.manifest = manifest
     self.childSignals = childSignals
     self.uevents = uevents
-    self.verity = verity
-    self.sendInput = sendInput
-    self.receiveOutput = receiveOutput
+    self.root = root
   }
 
   /// Runs until the workload and its output have ended; its exit status.
   mutating func run(_ channel: inout Channel) throws(InitError) -> UInt8 {
     do {
       while true {
-        while let message = try channel.nextMessage() { try take(message) }
-        writeInput(&channel)
-        workload.output = readOutput(
-          &channel, .standardOutput, workload.output, &outputCredit)
-        workload.error = readOutput(&channel, .standardError, workload.error, &errorCredit)
-        if let status, workload.output < 0, workload.error < 0 {
+        while let message = try channel.nextMessage() { try take(message, &channel) }
+        try relayAttestation(&channel)
+        for index in executions.indices { executions[index].relay(&channel) }
+        if let status = executions[0].status, executions[0].isOver {
           try checkVerity()
           return status
         }
+        for execution in executions.dropFirst() where execution.isOver {
+          channel.send(.exit(execution.status ?? 0), session: execution.session)
+        }
+        executions.removeAll { $0.session != 0 && $0.isOver }
         try wait(&channel)
       }
     } catch {
-      _ = arca_kill(workload.pid, 9)
+      _ = arca_kill(executions[0].workload.pid, 9)
       throw error
     }
   }
@@ -58,7 +54,16 @@ struct Session {
     var items: [arca_poll] = []
     do throws(SystemError) {
       try channel.flush()
-      items = pollItems(channel)
+      let reading = Int16(ARCA_POLLIN)
+      let writing = Int16(channel.unsentBytes > 0 ? ARCA_POLLOUT : 0)
+      items = [
+        arca_poll(fd: channel.fd, events: reading | writing, revents: 0),
+        arca_poll(fd: childSignals, events: reading, revents: 0),
+        arca_poll(fd: uevents, events: reading, revents: 0),
+        localItem,
+      ]
+      let hasRoom = channel.unsentBytes < Execution.unsentBytesMax
+      for execution in executions { items += execution.pollItems(hasRoom: hasRoom) }
       try System.poll(&items, timeoutMilliseconds: -1)
       if items[0].revents & ~Int16(ARCA_POLLOUT) != 0, !(try channel.receive()) {
         throw .hostLeft
@@ -71,131 +76,92 @@ struct Session {
       while System.takeUevent(uevents) {}
       try checkVerity()
     }
-    if items[3].revents & Int16(ARCA_POLLERR | ARCA_POLLHUP) != 0 { closeInput() }
+    if items[3].revents & ~Int16(ARCA_POLLOUT) != 0, (try? localAddress?.receive()) != true {
+      localAddress = nil
+    }
+    for index in executions.indices
+    where items[4 + index * 3].revents & Int16(ARCA_POLLERR | ARCA_POLLHUP) != 0 {
+      executions[index].closeInput()
+    }
+  }
+
+  private var localItem: arca_poll {
+    guard let localAddress else { return arca_poll(fd: -1, events: 0, revents: 0) }
+    let writing = Int16(localAddress.unsentBytes > 0 ? ARCA_POLLOUT : 0)
+    return arca_poll(fd: localAddress.fd, events: Int16(ARCA_POLLIN) | writing, revents: 0)
   }
 
   /// dm-verity announces corruption before the read that met it returns, so none goes unseen.
   private func checkVerity() throws(InitError) {
-    if System.isVerityCorrupted(verity) {
+    if root.isCorrupted {
       throw InitError(.corruption, "data read from the root file system is not what was measured")
     }
   }
 
-  private func pollItems(_ channel: Channel) -> [arca_poll] {
-    let reading = Int16(ARCA_POLLIN)
-    let writing = Int16(ARCA_POLLOUT)
-    let hasRoom = channel.unsentBytes < Self.unsentBytesMax
-    // Asked about a terminal only while bytes wait: it would report its end again and again.
-    let terminal = pendingInput.isEmpty ? -1 : workload.output
-    let inputFD = workload.isTerminal ? terminal : workload.input
-    return [
-      arca_poll(
-        fd: channel.fd, events: reading | (channel.unsentBytes > 0 ? writing : 0), revents: 0),
-      arca_poll(fd: childSignals, events: reading, revents: 0),
-      arca_poll(fd: uevents, events: reading, revents: 0),
-      arca_poll(fd: inputFD, events: pendingInput.isEmpty ? 0 : writing, revents: 0),
-      arca_poll(
-        fd: hasRoom && outputCredit.bytes > 0 ? workload.output : -1, events: reading, revents: 0),
-      arca_poll(
-        fd: hasRoom && errorCredit.bytes > 0 ? workload.error : -1, events: reading, revents: 0),
-    ]
+  private mutating func take(
+    _ message: HostMessage, _ channel: inout Channel
+  ) throws(InitError) {
+    switch message {
+    case .toSession(let session, .execute(let request)):
+      do throws(InitError) {
+        try execute(request, session)
+        channel.send(.started, session: session)
+      } catch {
+        channel.send(.failure(error.failure, detail: error.detail), session: session)
+      }
+    case .toSession(let session, let inner):
+      // One that has just ended may still be spoken to.
+      if let index = executions.firstIndex(where: { $0.session == session }) {
+        try executions[index].take(inner)
+      }
+    case .manifest, .hostInput, .start, .evidence, .execute, .brokerOpened, .brokerFailed,
+      .brokerData, .brokerEnd:
+      throw InitError(.wire, "a message of the start came while running")
+    case .signal, .windowSize, .input, .inputEnd, .credit: try executions[0].take(message)
+    }
   }
 
-  private mutating func take(_ message: HostMessage) throws(InitError) {
-    switch message {
-    case .signal(let number):
-      if status == nil { _ = arca_kill(workload.pid, Int32(number)) }
-    case .windowSize(let rows, let columns):
-      if workload.isTerminal, workload.output >= 0 {
-        _ = arca_terminal_resize(workload.output, rows, columns)
-      }
-    case .input(let bytes):
-      guard sendInput else { throw InitError(.hostInput, "hostMay.sendInput") }
-      if inputTaken >= Int(Wire.windowBytes) {
-        pendingInput.removeFirst(inputTaken)
-        inputTaken = 0
-      }
-      pendingInput += bytes
-    case .inputEnd: inputEnded = true
-    case .credit(let channel, let bytes):
-      do {
-        if channel == .standardOutput {
-          try outputCredit.add(bytes, on: channel)
-        } else {
-          try errorCredit.add(bytes, on: channel)
-        }
-      } catch {
-        throw InitError(error)
-      }
-    case .manifest, .hostInput, .start, .evidence:
-      throw InitError(.wire, "a message of the start came while running")
+  /// Runs a program beside the workload, in its namespaces.
+  private mutating func execute(_ encoded: [UInt8], _ session: UInt8) throws(InitError) {
+    guard !executions.contains(where: { $0.session == session }),
+      executions.count < Self.executionsMax
+    else { throw InitError(.wire, "the session is taken, or there are too many") }
+    let request: ExecutionRequest
+    let process: WorkloadProcess
+    do {
+      request = try ExecutionRequest(decoding: encoded)
+      process = try request.process(in: manifest)
+    } catch {
+      throw InitError(.hostInput, error.field)
     }
+    let streams: Streams
+    do {
+      if let size = request.terminal {
+        streams = try Streams(terminalFor: process, size, isConsole: false)
+      } else {
+        streams = try Streams(pipesFor: process)
+      }
+    } catch {
+      throw error.named(.environment, "standard streams")
+    }
+    let workload: Workload
+    do {
+      workload = try Workload.start(process, streams, .workload)
+    } catch {
+      for fd in [streams.input.ours, streams.output.ours, streams.error.ours] where fd >= 0 {
+        System.close(fd)
+      }
+      throw error
+    }
+    executions.append(Execution(workload, session: session, rules: manifest.hostMay))
   }
 
   private mutating func takeChildren() {
     _ = try? System.read(childSignals, 4096)
     while let (pid, ended) = System.reap() {
-      if pid == workload.pid { status = ended }
-    }
-  }
-
-  /// Hands the workload what its standard input takes; what nobody will read is consumed.
-  private mutating func writeInput(_ channel: inout Channel) {
-    let fd = workload.isTerminal ? workload.output : workload.input
-    var taken = 0
-    if fd >= 0 {
-      do throws(SystemError) {
-        while inputTaken + taken < pendingInput.count {
-          taken += try System.write(fd, pendingInput, from: inputTaken + taken)
-        }
-      } catch {
-        if error.errno != SystemError.again { closeInput() }
+      if let index = executions.firstIndex(where: { $0.workload.pid == pid }) {
+        executions[index].end(ended)
       }
     }
-    if workload.isTerminal ? workload.output < 0 : workload.input < 0 {
-      taken = pendingInput.count - inputTaken
-    }
-    inputTaken += taken
-    if inputTaken == pendingInput.count {
-      pendingInput.removeAll(keepingCapacity: true)
-      inputTaken = 0
-      if inputEnded { closeInput() }
-    }
-    if taken > 0, let grant = inputWindow.consume(taken) {
-      channel.order.grantInput(grant)
-      channel.send(.inputCredit(grant))
-    }
-  }
-
-  /// A terminal has no end of its own; only a pipe is closed.
-  private mutating func closeInput() {
-    if workload.input >= 0 { System.close(workload.input) }
-    workload.input = -1
-  }
-
-  /// Sends what the workload has written, as far as credit and room go; -1 once it has ended.
-  private func readOutput(
-    _ channel: inout Channel, _ name: Wire.Channel, _ fd: Int32, _ credit: inout StreamCredit
-  ) -> Int32 {
-    while fd >= 0, credit.bytes > 0, channel.unsentBytes < Self.unsentBytesMax {
-      let bytes: [UInt8]
-      do {
-        bytes = try System.read(fd, min(Self.pieceBytes, Int(credit.bytes)))
-      } catch {
-        if error.errno == SystemError.again { return fd }
-        // A terminal that nobody has open any more fails rather than ends.
-        bytes = []
-      }
-      if bytes.isEmpty {
-        channel.send(.outputEnd(name))
-        System.close(fd)
-        return -1
-      }
-      // What is dropped costs no credit; one piece a round, so that signals are not held up.
-      guard receiveOutput else { return fd }
-      credit.spend(bytes.count)
-      channel.send(.output(name, bytes))
-    }
-    return fd
   }
 }

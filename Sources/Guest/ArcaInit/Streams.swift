@@ -28,14 +28,16 @@ struct Streams {
     }
   }
 
-  /// A terminal of `size`.
+  /// A terminal of `size`; the workload's own is also its console.
   init(
-    terminalFor process: WorkloadProcess, _ size: HostInput.TerminalSize
+    terminalFor process: WorkloadProcess, _ size: HostInput.TerminalSize, isConsole: Bool
   ) throws(SystemError) {
     let (ends, path) = try System.openTerminal(uid: process.uid)
     _ = try System.check(arca_terminal_resize(ends.ours, size.rows, size.columns))
-    try File.write("/dev/console", [], mode: 0o600)
-    try System.mount(path, "/dev/console", "", ARCA_MS_BIND)
+    if isConsole {
+      try File.write("/dev/console", [], mode: 0o600)
+      try System.mount(path, "/dev/console", "", ARCA_MS_BIND)
+    }
     input = Ends(ours: -1, workload: ends.workload)
     output = ends
     error = Ends(ours: -1, workload: ends.workload)

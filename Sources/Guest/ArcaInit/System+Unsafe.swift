@@ -87,6 +87,11 @@ enum System {
     _ = try check(unsafe arca_chown(path, uid, gid))
   }
 
+  static func changeMode(_ path: String, _ mode: UInt32) throws(SystemError) {
+    // SAFETY: the C string lives through the call.
+    _ = try check(unsafe arca_chmod(path, mode))
+  }
+
   static func changeRoot(_ path: String) throws(SystemError) {
     // SAFETY: the C string lives through the call.
     _ = try check(unsafe arca_chroot(path))
@@ -119,24 +124,15 @@ enum System {
     return bytes.split(separator: 0).map { Array($0) }
   }
 
-  static func loadModule(_ path: String) throws(SystemError) {
+  static func loadModule(_ path: String, isPacked: Bool) throws(SystemError) {
     // SAFETY: the C string lives through the call.
-    _ = try check(unsafe arca_load_module(path))
+    _ = try check(unsafe arca_load_module(path, isPacked ? 1 : 0))
   }
 
   static func openUevents() throws(SystemError) -> Int32 { try check(arca_uevents_open()) }
 
   /// Takes one uevent of the kernel; false when none waits.
   static func takeUevent(_ fd: Int32) -> Bool { arca_uevent_take(fd) == 1 }
-
-  static func openVerity(table: String, sectors: UInt64) throws(SystemError) -> Int32 {
-    // SAFETY: the C string lives through the call.
-    try check(unsafe arca_verity_open(table, sectors))
-  }
-
-  static func isVerityCorrupted(_ control: Int32) -> Bool {
-    arca_verity_state(control) != Int32(UInt8(ascii: "V"))
-  }
 
   static func setHostname(_ name: String) throws(SystemError) {
     // SAFETY: the C string lives through the call.
@@ -153,6 +149,21 @@ enum System {
       // SAFETY: the call fills `count` bytes or fails.
       if let base = buffer.baseAddress { result = unsafe arca_random(base, count) }
       initialized = result == 0 ? count : 0
+    }
+    _ = try check(result)
+    return bytes
+  }
+
+  /// The TDX module's report over 64 bytes.
+  static func trustDomainReport(_ reportData: [UInt8]) throws(SystemError) -> [UInt8] {
+    guard reportData.count == 64 else { throw SystemError(errno: SystemError.io) }
+    var result: Int32 = 0
+    let bytes = unsafe [UInt8](unsafeUninitializedCapacity: 1024) { buffer, initialized in
+      // SAFETY: the call reads 64 bytes, and fills 1024 or fails.
+      if let base = buffer.baseAddress {
+        result = unsafe arca_trust_domain_report(reportData, base)
+      }
+      initialized = result == 0 ? 1024 : 0
     }
     _ = try check(result)
     return bytes

@@ -2,8 +2,17 @@ import ArcaManifest
 import ArcaWire
 import CArcaGuest
 
-/// The workload's first process and init's ends of its streams.
+/// A process that init has started, the workload's first one or one beside it, and init's ends of
+/// its streams.
 struct Workload {
+  /// What a process sees around it.
+  enum Surroundings {
+    /// Namespaces of its own, made for it.
+    case new(isRootReadOnly: Bool)
+    /// Those of the workload, which is process 1 there.
+    case workload
+  }
+
   let pid: Int32
   /// Standard input; -1 with a terminal.
   var input: Int32
@@ -18,19 +27,20 @@ struct Workload {
   /// It is process 1 of its PID namespace, as in any container, and can neither see nor signal
   /// init.
   static func start(
-    _ manifest: WorkloadManifest, _ streams: Streams
+    _ process: WorkloadProcess, _ streams: Streams, _ surroundings: Surroundings
   ) throws(InitError) -> Workload {
     let pid: Int32
     let report: (reading: Int32, writing: Int32)
     do {
       report = try System.pipe()
-      _ = try System.check(arca_unshare_pids())
+      // Later children of init are born in the namespace that the first one got.
+      if case .new = surroundings { _ = try System.check(arca_unshare_pids()) }
       pid = try System.check(arca_fork())
     } catch {
       throw error.named(.environment, "process")
     }
     if pid == 0 {
-      let error = becomeWorkload(manifest, streams)
+      let error = becomeWorkload(process, streams, surroundings)
       _ = try? System.write(report.writing, [error.failure.rawValue] + error.detail, from: 0)
       arca_exit(1)
     }
@@ -47,13 +57,16 @@ struct Workload {
       error: streams.error.ours, isTerminal: streams.isTerminal)
   }
 
-  private static func becomeWorkload(_ manifest: WorkloadManifest, _ streams: Streams) -> InitError
-  {
-    let process = manifest.process
+  private static func becomeWorkload(
+    _ process: WorkloadProcess, _ streams: Streams, _ surroundings: Surroundings
+  ) -> InitError {
     do {
-      try step(.environment, "mount namespace", arca_unshare_mounts())
-      try ContainerEnvironment.makeProc(
-        isRootReadOnly: manifest.rootFilesystem.writableBytes == 0)
+      switch surroundings {
+      case .new(let isRootReadOnly):
+        try step(.environment, "mount namespace", arca_unshare_mounts())
+        try ContainerEnvironment.makeProc(isRootReadOnly: isRootReadOnly)
+      case .workload: try step(.environment, "mount namespace", arca_join_mounts(1))
+      }
       try step(.environment, "signals", arca_restore_signals())
       for (target, end) in [streams.input, streams.output, streams.error].enumerated() {
         try step(.environment, "standard streams", arca_redirect(end.workload, Int32(target)))

@@ -65,6 +65,8 @@ int arca_chown(const char *path, uint32_t uid, uint32_t gid) {
   return RESULT(chown(path, uid, gid));
 }
 
+int arca_chmod(const char *path, unsigned mode) { return RESULT(chmod(path, mode)); }
+
 int arca_chroot(const char *path) { return RESULT(chroot(path)); }
 
 int arca_chdir(const char *path) { return RESULT(chdir(path)); }

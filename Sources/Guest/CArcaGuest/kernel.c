@@ -2,9 +2,9 @@
 #include "CArcaGuest.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/dm-ioctl.h>
 #include <linux/netlink.h>
 #include <net/if.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -13,12 +13,17 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
-int arca_load_module(const char *path) {
+// linux/module.h: the kernel unpacks the file itself.
+#define MODULE_INIT_COMPRESSED_FILE 4
+
+int arca_load_module(const char *path, int is_compressed) {
   int fd = open(path, O_RDONLY | O_CLOEXEC);
   if (fd < 0) return -errno;
-  int result = syscall(SYS_finit_module, fd, "", 0) < 0 ? -errno : 0;
+  int flags = is_compressed ? MODULE_INIT_COMPRESSED_FILE : 0;
+  int result = syscall(SYS_finit_module, fd, "", flags) < 0 ? -errno : 0;
   close(fd);
   return result;
 }
@@ -43,50 +48,6 @@ int arca_uevent_take(int fd) {
   }
 }
 
-#define DM_BYTES 4096
-
-static const char dm_name[] = "root";
-
-static struct dm_ioctl *dm_prepare(void *buffer, uint32_t flags) {
-  memset(buffer, 0, DM_BYTES);
-  struct dm_ioctl *request = buffer;
-  request->version[0] = DM_VERSION_MAJOR;
-  request->data_size = DM_BYTES;
-  request->data_start = sizeof *request;
-  request->flags = flags;
-  memcpy(request->name, dm_name, sizeof dm_name);
-  return request;
-}
-
-int arca_verity_open(const char *table, uint64_t sectors) {
-  _Alignas(8) char buffer[DM_BYTES];
-  size_t length = strlen(table) + 1;
-  if (length > DM_BYTES - sizeof(struct dm_ioctl) - sizeof(struct dm_target_spec)) return -E2BIG;
-  int control = open("/dev/mapper/control", O_RDWR | O_CLOEXEC);
-  if (control < 0) return -errno;
-  dm_prepare(buffer, DM_READONLY_FLAG);
-  if (ioctl(control, DM_DEV_CREATE, buffer) < 0) return -errno;
-  struct dm_ioctl *request = dm_prepare(buffer, DM_READONLY_FLAG);
-  request->target_count = 1;
-  struct dm_target_spec *target = (void *)(request + 1);
-  target->length = sectors;
-  memcpy(target->target_type, "verity", sizeof "verity");
-  memcpy(target + 1, table, length);
-  if (ioctl(control, DM_TABLE_LOAD, buffer) < 0) return -errno;
-  // Resuming makes the loaded table the live one.
-  dm_prepare(buffer, DM_READONLY_FLAG);
-  if (ioctl(control, DM_DEV_SUSPEND, buffer) < 0) return -errno;
-  return control;
-}
-
-int arca_verity_state(int control) {
-  _Alignas(8) char buffer[DM_BYTES];
-  struct dm_ioctl *request = dm_prepare(buffer, 0);
-  if (ioctl(control, DM_TABLE_STATUS, buffer) < 0) return -errno;
-  if (request->target_count != 1 || request->data_start > DM_BYTES - 512) return -EIO;
-  return *(buffer + request->data_start + sizeof(struct dm_target_spec));
-}
-
 int arca_set_hostname(const char *name, size_t length) {
   return sethostname(name, length) < 0 ? -errno : 0;
 }
@@ -100,8 +61,50 @@ int arca_loopback_up(void) {
   return result;
 }
 
+int arca_listen_loopback(uint16_t port) {
+  int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd < 0) return -errno;
+  struct sockaddr_in address = {
+      .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  if (bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || listen(fd, 8) < 0) {
+    int error = errno;
+    close(fd);
+    return -error;
+  }
+  return fd;
+}
+
+int arca_accept(int listener) {
+  int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+  return fd < 0 ? -errno : fd;
+}
+
 int arca_random(uint8_t *buffer, size_t count) {
   return getrandom(buffer, count, 0) == (ssize_t)count ? 0 : -EIO;
+}
+
+// linux/tdx-guest.h, which Debian 12's headers do not have yet.
+struct tdx_report_req {
+  uint8_t reportdata[64];
+  uint8_t tdreport[1024];
+};
+#define TDX_CMD_GET_REPORT0 _IOWR('T', 1, struct tdx_report_req)
+
+int arca_trust_domain_report(const uint8_t *report_data, uint8_t *report) {
+  struct tdx_report_req request = {0};
+  memcpy(request.reportdata, report_data, sizeof request.reportdata);
+  int fd = open("/dev/tdx_guest", O_RDWR | O_CLOEXEC);
+  if (fd < 0) return -errno;
+  int result = ioctl(fd, TDX_CMD_GET_REPORT0, &request) < 0 ? -errno : 0;
+  close(fd);
+  if (result == 0) memcpy(report, request.tdreport, sizeof request.tdreport);
+  return result;
+}
+
+uint64_t arca_milliseconds(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
 // Embedded Swift seeds its hashing with this; musl has no such function.

@@ -13,6 +13,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -28,6 +29,14 @@ int arca_pipe(int *reading, int *writing) {
   if (pipe2(ends, O_CLOEXEC) < 0) return -errno;
   *reading = ends[0];
   *writing = ends[1];
+  return 0;
+}
+
+int arca_socket_pair(int *one, int *other) {
+  int ends[2];
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0) return -errno;
+  *one = ends[0];
+  *other = ends[1];
   return 0;
 }
 
@@ -54,6 +63,14 @@ int arca_child_signals_open(void) {
 int arca_unshare_pids(void) { return RESULT(unshare(CLONE_NEWPID)); }
 
 int arca_unshare_mounts(void) { return RESULT(unshare(CLONE_NEWNS)); }
+
+int arca_join_mounts(int pid) {
+  int fd = syscall(SYS_pidfd_open, pid, 0);
+  if (fd < 0) return -errno;
+  int result = RESULT(setns(fd, CLONE_NEWNS));
+  close(fd);
+  return result;
+}
 
 int arca_fork(void) {
   pid_t pid = fork();

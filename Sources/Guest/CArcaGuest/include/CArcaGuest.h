@@ -38,6 +38,7 @@ int arca_mknod_char(const char *path, unsigned mode, unsigned major, unsigned mi
 int arca_symlink(const char *target, const char *path);
 int arca_unlink(const char *path);
 int arca_chown(const char *path, uint32_t uid, uint32_t gid);
+int arca_chmod(const char *path, unsigned mode);
 int arca_chroot(const char *path);
 int arca_chdir(const char *path);
 // 0 a file, 1 a folder.
@@ -47,26 +48,61 @@ int arca_copy_owner_and_mode(const char *from, const char *to);
 long arca_list(const char *path, uint8_t *buffer, size_t count);
 
 // Kernel.
-int arca_load_module(const char *path);
+int arca_load_module(const char *path, int is_compressed);
 int arca_uevents_open(void);
 // 1 for an event of the kernel itself (or events lost), 0 when none waits.
 int arca_uevent_take(int fd);
-int arca_verity_open(const char *table, uint64_t sectors);
-// The state that dm-verity reports: 'V' valid, 'C' corrupted.
-int arca_verity_state(int control);
 int arca_set_hostname(const char *name, size_t length);
 int arca_loopback_up(void);
+// Listens on 127.0.0.1, for few connections at a time.
+int arca_listen_loopback(uint16_t port);
+// The next connection, which does not block.
+int arca_accept(int listener);
 int arca_random(uint8_t *buffer, size_t count);
+// Asks the TDX module itself: 64 bytes of report data in, a TDREPORT of 1024 bytes out.
+int arca_trust_domain_report(const uint8_t *report_data, uint8_t *report);
+// The monotonic clock.
+uint64_t arca_milliseconds(void);
 void arca_power_off(void);
+
+// Block devices.
+// Makes a device-mapper device of one target and returns the number N of its /dev/dm-N. The table
+// is `before`, the key in hexadecimal, and `after`; no copy of the key stays behind.
+int arca_dm_create(const char *name, const char *type, uint64_t sectors, int is_read_only,
+                   const char *before, const uint8_t *key, size_t key_bytes, const char *after);
+int arca_dm_remove(const char *name);
+int arca_dm_control(void);
+// The state that the dm-verity device `name` reports: 'V' valid, 'C' corrupted.
+int arca_verity_state(int control, const char *name);
+// Opens a disk past the page cache; reads and writes are of whole blocks of 4096 bytes.
+int arca_disk_open(const char *path);
+int arca_disk_read(int fd, uint64_t offset, uint8_t *buffer, size_t count);
+int arca_disk_write(int fd, uint64_t offset, const uint8_t *buffer, size_t count);
+int arca_disk_flush(int fd);
+// Writes out everything that is cached.
+void arca_sync(void);
+// Grows the mounted ext4 at `path` to a number of its blocks.
+int arca_ext4_resize(const char *path, uint64_t blocks);
+// Network.
+// Names the interface with this hardware address, brings it up, and returns its index.
+int arca_interface_up(const uint8_t *mac, const char *name, uint32_t mtu);
+// Addresses have 4 or 16 bytes.
+int arca_address_add(int index, const uint8_t *address, size_t count, unsigned prefix);
+// `gateway` has as many bytes as the destination, or is NULL.
+int arca_route_add(int index, const uint8_t *destination, size_t count, unsigned prefix,
+                   const uint8_t *gateway);
 
 // Processes and descriptors.
 int arca_pipe(int *reading, int *writing);
+int arca_socket_pair(int *one, int *other);
 int arca_change_owner(int fd, uint32_t uid, uint32_t gid);
 int arca_nonblocking(int fd);
 int arca_poll(struct arca_poll *items, size_t count, int timeout_milliseconds);
 int arca_child_signals_open(void);
 int arca_unshare_pids(void);
 int arca_unshare_mounts(void);
+// Enters the mount namespace of process `pid`, at its root.
+int arca_join_mounts(int pid);
 int arca_fork(void);
 int arca_kill(int pid, int number);
 // Reaps one child: its pid, or 0 when none has ended. The status is 0…255, or 128 + a signal.

@@ -1,0 +1,46 @@
+import ArcaAttester
+import ArcaBytes
+import ArcaWire
+import TEEEvidence
+
+extension EvidenceProvider {
+  /// What the key broker protocol calls the TEE.
+  var protocolName: StaticString {
+    get throws(InitError) {
+      switch self {
+      case .simulated(.snpReport), .hardware(.snpReport): return "snp"
+      case .simulated(.tdxQuote), .hardware(.tdxQuote): return "tdx"
+      case .commandLine:
+        throw InitError(.evidence, "SEV and SEV-ES get their secret at the launch, from the owner")
+      }
+    }
+  }
+
+  /// Evidence over 64 bytes of report data in the protocol's JSON form.
+  func message(_ reportData: [UInt8], over channel: inout Channel) throws(InitError) -> [UInt8] {
+    let evidence = try report(reportData, over: &channel)
+    switch self {
+    case .simulated(.tdxQuote): return Attestation.quote(evidence, eventLog: nil)
+    case .hardware(.tdxQuote): return Attestation.quote(evidence, eventLog: Self.eventLog())
+    default: return try Self.snpMessage(evidence)
+    }
+  }
+
+  private static func snpMessage(_ evidence: [UInt8]) throws(InitError) -> [UInt8] {
+    let report: SNPReport
+    var entries: [SNPCertificateTable.Entry] = []
+    do throws(EvidenceError) {
+      report = try SNPReport(Array(evidence.prefix(SNPReport.byteCount)))
+      // What vouches for the report is the host's, and only the broker judges it.
+      let table = Array(evidence.dropFirst(SNPReport.byteCount))
+      if !table.isEmpty { entries = try SNPCertificateTable(table).entries }
+    } catch {
+      throw InitError(.evidence, "\(error.field), at byte \(error.offset)")
+    }
+    do {
+      return try report.message(certificates: entries)
+    } catch {
+      throw InitError(.evidence, "the report cannot be sent to a key broker: \(error.field)")
+    }
+  }
+}

@@ -1,0 +1,260 @@
+import ArcaAttester
+import ArcaBytes
+import ArcaManifest
+import ArcaWire
+import CArcaGuest
+import CArcaTLS
+
+/// The owner's key broker, as the manifest names it.
+struct KeyBroker {
+  /// How long one attempt may take, and all of them.
+  private static let attemptMilliseconds: UInt64 = 30_000
+  private static let deadlineMilliseconds: UInt64 = 60_000
+  private static let firstPauseMilliseconds: UInt64 = 500
+
+  let access: KeyBrokerAccess
+  let address: BrokerAddress
+  let provider: EvidenceProvider
+
+  init(_ access: KeyBrokerAccess, _ provider: EvidenceProvider) throws(InitError) {
+    guard let address = BrokerAddress(url: access.url) else {
+      throw InitError(.manifest, "keyBroker.url")
+    }
+    self.access = access
+    self.address = address
+    self.provider = provider
+  }
+
+  /// Attests over a connection of its own and runs `body`; tries again while the broker cannot be
+  /// reached, with pauses that double.
+  func attested<Value>(
+    _ channel: inout Channel,
+    _ body: (inout BrokerSession, inout Channel) throws(InitError) -> Value
+  ) throws(InitError) -> Value {
+    let deadline = arca_milliseconds() + Self.deadlineMilliseconds
+    var pause = Self.firstPauseMilliseconds
+    while true {
+      var session = BrokerSession(
+        self, until: min(arca_milliseconds() + Self.attemptMilliseconds, deadline))
+      do throws(InitError) {
+        try session.connect(&channel)
+        try session.attest(&channel)
+        let value = try body(&session, &channel)
+        try session.end(&channel)
+        return value
+      } catch {
+        try? session.end(&channel)
+        let next = arca_milliseconds() + pause
+        guard error.failure == .keyBroker, next < deadline else { throw error }
+        channel.send(
+          .log(Array("key broker: ".utf8) + error.detail + Array("; again in \(pause) ms".utf8)))
+        while try channel.waitForAttestation(until: next) != nil {}
+        pause *= 2
+      }
+    }
+  }
+}
+
+/// One connection to the key broker, from the TLS handshake to the last answer.
+struct BrokerSession {
+  private static let readBytes = 16_384
+
+  private let broker: KeyBroker
+  private let deadline: UInt64
+  /// Bytes of the network that TLS had no room for yet.
+  private var unfed: ArraySlice<UInt8> = []
+  private var cookie: [UInt8]?
+  /// The attestation token; empty before ``attest(_:)``.
+  private(set) var token: [UInt8] = []
+
+  init(_ broker: KeyBroker, until deadline: UInt64) {
+    self.broker = broker
+    self.deadline = deadline
+  }
+
+  // MARK: - Connection
+
+  /// Connects, and demands that the broker proves to own a key that the manifest names.
+  mutating func connect(_ channel: inout Channel) throws(InitError) {
+    let address = broker.address
+    guard channel.order.relay.open() else {
+      throw InitError(.keyBroker, "the earlier connection has not ended")
+    }
+    channel.send(.brokerOpen(host: address.host, port: address.port))
+    switch try channel.waitForAttestation(until: deadline) {
+    case .brokerOpened?: break
+    case .brokerFailed(let why)?: throw InitError(.keyBroker, Array("\(named): ".utf8) + why)
+    default: throw InitError(.keyBroker, "\(named): the host does not connect in time")
+    }
+    guard TLS.start(host: String(decoding: address.host, as: UTF8.self)) == 0 else {
+      throw InitError(.secret, "TLS could not be started")
+    }
+    let result = try drive(&channel) { Int(arca_tls_handshake()) }
+    guard result == 0 else {
+      throw InitError(.keyBrokerIdentity, "\(named): TLS handshake failed (\(result))")
+    }
+    let found = TLS.peerKey() ?? []
+    guard broker.access.publicKeys.contains(where: { same($0, found) }) else {
+      throw InitError(
+        .keyBrokerIdentity,
+        "\(named): it has the key \(Hex.encode(found)), which keyBroker.publicKeys does not name")
+    }
+  }
+
+  /// Ends the connection, and waits until the host has ended it too.
+  mutating func end(_ channel: inout Channel) throws(InitError) {
+    arca_tls_end()
+    arca_key_wipe()
+    guard channel.order.relay.phase == .open else { return }
+    if channel.order.relay.endByGuest() { channel.send(.brokerEnd) }
+    while channel.order.relay.phase == .open {
+      guard try channel.waitForAttestation(until: arca_milliseconds() + 5000) != nil else {
+        throw InitError(.keyBroker, "\(named): the host does not end the connection")
+      }
+    }
+    while channel.nextAttestation() != nil {}
+  }
+
+  private var named: String { broker.access.url }
+
+  /// Repeats a step of TLS until it needs no more bytes to go or to come.
+  private mutating func drive(
+    _ channel: inout Channel, _ step: () -> Int
+  ) throws(InitError) -> Int {
+    while true {
+      let result = step()
+      let sent = try sendWaiting(&channel)
+      if result != Int(ARCA_TLS_WAITS) { return result }
+      if !sent { try feed(&channel) }
+    }
+  }
+
+  /// Hands the host what TLS has to send, within the credit; false where it was nothing.
+  private mutating func sendWaiting(_ channel: inout Channel) throws(InitError) -> Bool {
+    var sent = false
+    while true {
+      let room = min(Int(channel.order.relay.credit.bytes), Wire.streamBytesMax)
+      let bytes = room > 0 ? TLS.take(room) : []
+      if room == 0 {
+        try receive(&channel)
+      } else if bytes.isEmpty {
+        return sent
+      } else {
+        channel.order.relay.spend(bytes.count)
+        channel.send(.brokerData(bytes))
+        sent = true
+      }
+    }
+  }
+
+  private mutating func feed(_ channel: inout Channel) throws(InitError) {
+    if unfed.isEmpty { try receive(&channel) }
+    let count = TLS.feed(unfed)
+    unfed = unfed.dropFirst(count)
+    if let grant = channel.order.relay.consume(count) { channel.send(.brokerCredit(grant)) }
+  }
+
+  /// Waits for one message of the relay.
+  private mutating func receive(_ channel: inout Channel) throws(InitError) {
+    switch try channel.waitForAttestation(until: deadline) {
+    case .brokerData(let bytes)?: unfed += bytes
+    case .brokerEnd?: throw InitError(.keyBroker, "\(named): it ended the connection")
+    case nil: throw InitError(.keyBroker, "\(named): it gives no answer in time")
+    default: break
+    }
+  }
+
+  // MARK: - Protocol
+
+  /// Proves to the broker what runs here, with a key of this session's own.
+  mutating func attest(_ channel: inout Channel) throws(InitError) {
+    guard let point = Crypto.makeKey() else {
+      throw InitError(.secret, "the TEE's key could not be made")
+    }
+    var request = BrokerRequest("POST", Array("auth".utf8))
+    request.body = Attestation.request(tee: try broker.provider.protocolName)
+    let challenge = try accepted(try call(request, &channel), "auth")
+    let attestation = Attestation(
+      nonce: try read("challenge") { () throws(AttesterError) in
+        try BrokerAnswer.nonce(challenge)
+      }, point: point)
+    guard let digest = Crypto.sha384(attestation.runtimeData) else {
+      throw InitError(.secret, "SHA-384 failed")
+    }
+    request.path = Array("attest".utf8)
+    request.body = attestation.message(
+      evidence: try broker.provider.message(
+        digest + [UInt8](repeating: 0, count: 16), over: &channel))
+    let answer = try accepted(try call(request, &channel), "attest")
+    token = try read("token") { () throws(AttesterError) in try BrokerAnswer.token(answer) }
+  }
+
+  /// The resource `repository/type/tag`; to be wiped after use.
+  mutating func resource(
+    _ path: [UInt8], _ channel: inout Channel
+  ) throws(InitError) -> [UInt8] {
+    let name = "resource " + String(decoding: path, as: UTF8.self)
+    let request = BrokerRequest("GET", Array("resource/".utf8) + path)
+    return try open(try accepted(try call(request, &channel), name), name)
+  }
+
+  /// Decrypts an answer that is encrypted to this session's key.
+  func open(_ body: [UInt8], _ name: String) throws(InitError) -> [UInt8] {
+    let sealed = try read(name) { () throws(AttesterError) in try SealedSecret(body) }
+    guard let secret = Crypto.open(sealed) else {
+      throw InitError(.secret, "\(name): does not decrypt with the key of this TEE")
+    }
+    return secret
+  }
+
+  /// Sends a request and waits for its answer, whatever its status.
+  mutating func call(
+    _ request: BrokerRequest, _ channel: inout Channel
+  ) throws(InitError) -> HTTPResponse {
+    let bytes = request.encoded(
+      host: Array(broker.access.url.utf8.dropFirst(8).prefix { $0 != UInt8(ascii: "/") }),
+      prefix: broker.address.prefix, session: cookie)
+    var sent = 0
+    while sent < bytes.count {
+      let count = try drive(&channel) { TLS.write(bytes[sent...]) }
+      guard count > 0 else { throw broken(count) }
+      sent += count
+    }
+    var reader = HTTPResponseReader()
+    var part: [UInt8] = []
+    while true {
+      let count = try drive(&channel) { TLS.read(Self.readBytes, into: &part) }
+      guard count > 0 else { throw broken(count) }
+      let response = try read("answer") { () throws(AttesterError) in try reader.append(part) }
+      guard let response else { continue }
+      if let session = response.session { cookie = session }
+      return response
+    }
+  }
+
+  /// TLS says that the broker closed the connection, or that its bytes are not the broker's.
+  private func broken(_ result: Int) -> InitError {
+    result == 0
+      ? InitError(.keyBroker, "\(named): it closed the connection")
+      : InitError(.keyBrokerIdentity, "\(named): bytes were changed on the way (\(result))")
+  }
+
+  /// The body of an answer that grants what was asked.
+  func accepted(_ response: HTTPResponse, _ what: String) throws(InitError) -> [UInt8] {
+    if response.status == 200 { return response.body }
+    let why = BrokerAnswer.refusal(response.body).prefix(512).map { $0 < 32 || $0 > 126 ? 63 : $0 }
+    throw InitError(
+      response.status >= 500 ? .keyBroker : .keyBrokerRefused,
+      Array("\(named): \(what): status \(response.status): ".utf8) + why)
+  }
+
+  private func read<Value>(
+    _ what: String, _ body: () throws(AttesterError) -> Value
+  ) throws(InitError) -> Value {
+    do {
+      return try body()
+    } catch {
+      throw InitError(.secret, "\(named): \(what): not what the protocol says: \(error.field)")
+    }
+  }
+}

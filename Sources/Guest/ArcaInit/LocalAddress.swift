@@ -1,0 +1,169 @@
+import ArcaAttester
+import ArcaManifest
+import ArcaWire
+import CArcaGuest
+
+/// The HTTP address inside the guest at which the workload asks for evidence, the key broker's
+/// token and resources, as the manifest allows.
+///
+/// A process beside init serves it, one request at a time, so that no workload holds up init; it
+/// reaches the host over a line to init, which passes on evidence and the relay's messages only.
+struct LocalAddress {
+  private static let port: UInt16 = 8006
+  private static let requestMilliseconds: UInt64 = 10_000
+
+  private let rules: WorkloadRules
+  private let broker: KeyBroker?
+  private let provider: EvidenceProvider
+  private var channel: Channel
+
+  /// Starts the process; init's end of its line, or nil where the manifest allows nothing.
+  static func start(
+    _ manifest: WorkloadManifest, _ broker: KeyBroker?, _ provider: EvidenceProvider
+  ) throws(InitError) -> Channel? {
+    let rules = manifest.workloadMay
+    guard rules.getEvidence || rules.getToken || !rules.getResources.isEmpty else { return nil }
+    do {
+      let listener = try System.check(arca_listen_loopback(port))
+      let (ours, theirs) = try System.socketPair()
+      if try System.check(arca_fork()) == 0 {
+        System.close(ours)
+        _ = arca_unshare_mounts()
+        var address = LocalAddress(
+          rules: rules, broker: broker, provider: provider, channel: Channel(line: theirs))
+        address.serve(listener)
+        arca_exit(0)
+      }
+      System.close(theirs)
+      System.close(listener)
+      return Channel(line: ours)
+    } catch {
+      throw error.named(.environment, "the local address")
+    }
+  }
+
+  /// Serves until init has gone.
+  private mutating func serve(_ listener: Int32) {
+    while true {
+      var items = [
+        arca_poll(fd: channel.fd, events: 0, revents: 0),
+        arca_poll(fd: listener, events: Int16(ARCA_POLLIN), revents: 0),
+      ]
+      guard (try? System.poll(&items, timeoutMilliseconds: -1)) != nil, items[0].revents == 0
+      else { return }
+      let connection = arca_accept(listener)
+      guard connection >= 0 else { continue }
+      answer(connection)
+      System.close(connection)
+    }
+  }
+
+  private mutating func answer(_ connection: Int32) {
+    let deadline = arca_milliseconds() + Self.requestMilliseconds
+    var head: [UInt8] = []
+    do throws(AttesterError) {
+      while true {
+        if let request = try LocalRequest.read(head) { return perform(request, connection) }
+        guard Self.wait(connection, ARCA_POLLIN, deadline),
+          let bytes = try? System.read(connection, LocalRequest.headBytesMax - head.count),
+          !bytes.isEmpty
+        else { return }
+        head += bytes
+      }
+    } catch {
+      Self.reply(
+        connection, error.code == .unsupported ? "404 Not Found" : "400 Bad Request",
+        Array("not understood: \(error.field)\n".utf8))
+    }
+  }
+
+  private mutating func perform(_ request: LocalRequest, _ connection: Int32) {
+    if let rule = missingRule(request) {
+      let text = Array("the manifest does not allow this; it needs workloadMay.".utf8) + rule + [10]
+      return Self.reply(connection, "403 Forbidden", text)
+    }
+    do throws(InitError) {
+      var content = try content(of: request)
+      Self.reply(connection, "200 OK", content)
+      Crypto.wipe(&content)
+    } catch {
+      Self.reply(connection, "502 Bad Gateway", error.detail + [10])
+    }
+  }
+
+  /// The line that the manifest lacks, or nil.
+  private func missingRule(_ request: LocalRequest) -> [UInt8]? {
+    switch request {
+    case .evidence: return rules.getEvidence ? nil : Array("getEvidence: true".utf8)
+    case .token: return rules.getToken ? nil : Array("getToken: true".utf8)
+    case .resource(let path):
+      for pattern in rules.getResources {
+        let isOpen = pattern.utf8.last == UInt8(ascii: "*")
+        let fixed = isOpen ? pattern.utf8.dropLast() : pattern.utf8[...]
+        if isOpen ? path.starts(with: fixed) : same(path, fixed) { return nil }
+      }
+      return Array("getResources: [".utf8) + path + Array("]".utf8)
+    }
+  }
+
+  private mutating func content(of request: LocalRequest) throws(InitError) -> [UInt8] {
+    if case .evidence(let data) = request { return try provider.message(data, over: &channel) }
+    guard let broker else { throw InitError(.keyBroker, "the manifest names no keyBroker") }
+    return try broker.attested(&channel) { (session, channel) throws(InitError) in
+      guard case .resource(let path) = request else {
+        return Array(#"{"token":""#.utf8) + session.token + Array(#""}"#.utf8)
+      }
+      let uri = "kbs:///" + String(decoding: path, as: UTF8.self)
+      guard ResourceURI.path(uri) != nil else {
+        throw InitError(.secret, "expected /cdh/resource/repository/type/tag")
+      }
+      return try session.resource(path, &channel)
+    }
+  }
+
+  private static func reply(_ connection: Int32, _ status: StaticString, _ body: [UInt8]) {
+    let deadline = arca_milliseconds() + requestMilliseconds
+    let head = "HTTP/1.1 \(status)\r\nContent-Length: \(body.count)\r\nConnection: close\r\n\r\n"
+    for part in [Array(head.utf8), body] {
+      var sent = 0
+      while sent < part.count {
+        guard wait(connection, ARCA_POLLOUT, deadline),
+          let count = try? System.write(connection, part, from: sent), count > 0
+        else { return }
+        sent += count
+      }
+    }
+  }
+
+  private static func wait(_ fd: Int32, _ event: Int, _ deadline: UInt64) -> Bool {
+    let now = arca_milliseconds()
+    var items = [arca_poll(fd: fd, events: Int16(event), revents: 0)]
+    return now < deadline
+      && (try? System.poll(&items, timeoutMilliseconds: Int32(deadline - now))) != nil
+      && items[0].revents != 0
+  }
+}
+
+extension Session {
+  /// Carries messages between the process of the local address and the host.
+  mutating func relayAttestation(_ channel: inout Channel) throws(InitError) {
+    guard localAddress != nil else { return }
+    while let message = channel.nextAttestation() { localAddress?.send(message.frame) }
+    do throws(WireError) {
+      while let frame = try localAddress?.nextFrame() {
+        switch try GuestMessage(frame) {
+        case .evidenceRequest: channel.order.awaitsEvidence = true
+        case .brokerOpen: _ = channel.order.relay.open()
+        case .brokerEnd: _ = channel.order.relay.endByGuest()
+        case .brokerCredit(let bytes): channel.order.relay.grantMore(bytes)
+        case .brokerData, .log: break
+        default: continue
+        }
+        channel.send(frame)
+      }
+    } catch {
+      throw InitError(error)
+    }
+    if (try? localAddress?.flush()) == nil { localAddress = nil }
+  }
+}

@@ -1,0 +1,94 @@
+import ArcaManifest
+import ArcaWire
+import CArcaGuest
+
+/// What the key broker gave, from its arrival to the places that the manifest names.
+struct Secrets {
+  private static let folder = "/dev/.arca-secrets"
+  private static let strict = ARCA_MS_NOSUID | ARCA_MS_NODEV | ARCA_MS_NOEXEC
+
+  private var held: [(resource: String, content: [UInt8])] = []
+
+  /// Attests once and fetches every resource that the start needs.
+  init(
+    for manifest: WorkloadManifest, from broker: KeyBroker?, over channel: inout Channel
+  ) throws(InitError) {
+    var resources: [String] = []
+    let named =
+      [manifest.rootFilesystem.encryptionKey].compactMap { $0 } + manifest.volumes.map { $0.key }
+      + manifest.secrets.map { $0.resource }
+    for name in named where !resources.contains(where: { same($0.utf8, name.utf8) }) {
+      resources.append(name)
+    }
+    guard !resources.isEmpty else { return }
+    guard let broker else { throw InitError(.manifest, "keyBroker: secrets need one") }
+    held = try broker.attested(&channel) { (session, channel) throws(InitError) in
+      var held: [(resource: String, content: [UInt8])] = []
+      for resource in resources {
+        guard let path = ResourceURI.path(resource) else {
+          throw InitError(.manifest, "resource \(resource)")
+        }
+        held.append((resource, try session.resource(path, &channel)))
+      }
+      return held
+    }
+  }
+
+  /// The content of a resource that was fetched; to be wiped by the caller too.
+  subscript(resource: String) -> [UInt8]? {
+    held.first { same($0.resource.utf8, resource.utf8) }?.content
+  }
+
+  /// Puts each secret where `manifest` says, and wipes all that is left.
+  mutating func place(into manifest: inout WorkloadManifest) throws(InitError) {
+    defer { wipe() }
+    var isMounted = false
+    for (number, secret) in manifest.secrets.enumerated() {
+      guard let content = self[secret.resource] else {
+        throw InitError(.secret, "\(secret.resource): was not fetched")
+      }
+      switch secret.target {
+      case .variable(let name):
+        let value = String(decoding: content, as: UTF8.self)
+        guard same(value.utf8, content), !content.contains(0) else {
+          throw InitError(.secret, "\(secret.resource): no text, as the variable \(name) needs")
+        }
+        manifest.process.env.append("\(name)=\(value)")
+      case .file(let path, let mode, let uid, let gid):
+        do {
+          if !isMounted { try mount() }
+          isMounted = true
+          let file = "\(Self.folder)/\(number)"
+          try File.write(file, content, mode: 0o600)
+          try System.changeOwner(file, uid: uid, gid: gid)
+          try System.changeMode(file, mode)
+          try ContainerEnvironment.makeFile(path)
+          try System.mount(file, path, "", ARCA_MS_BIND)
+          try System.mount(
+            "", path, "", ARCA_MS_REMOUNT | ARCA_MS_BIND | ARCA_MS_RDONLY | Self.strict)
+        } catch {
+          throw error.named(.secret, "\(secret.resource) at \(path)")
+        }
+      }
+    }
+    if isMounted {
+      // The files stay reachable only where they are bound.
+      do {
+        try System.unmount(Self.folder)
+        try System.removeFolder(Self.folder)
+      } catch {
+        throw error.named(.secret, Self.folder)
+      }
+    }
+  }
+
+  private func mount() throws(SystemError) {
+    try System.makeFolder(Self.folder, mode: 0o700)
+    try System.mount("tmpfs", Self.folder, "tmpfs", Self.strict, "mode=0700,noswap")
+  }
+
+  private mutating func wipe() {
+    for index in held.indices { Crypto.wipe(&held[index].content) }
+    held = []
+  }
+}

@@ -1,0 +1,70 @@
+import ArcaAttester
+import ArcaBytes
+import ArcaManifest
+import ArcaWire
+
+/// The number that the key broker keeps for a volume's key, and that only grows
+/// (docs/key-broker.md, "Generation counters").
+struct VolumeCounter {
+  private static let nonceBytes = 16
+
+  private let path: [UInt8]
+  private var known: UInt64 = 0
+
+  /// The counter of the key at `resource`.
+  init(_ resource: String) throws(InitError) {
+    guard let path = ResourceURI.path(resource) else {
+      throw InitError(.manifest, "resource \(resource)")
+    }
+    self.path = path
+  }
+
+  /// What the counter stands at.
+  mutating func read(
+    _ session: inout BrokerSession, _ channel: inout Channel
+  ) throws(InitError) -> UInt64 {
+    known = try call("GET", "", &session, &channel)
+    return known
+  }
+
+  /// Sets the counter from what was read to `next`.
+  mutating func advance(
+    to next: UInt64, _ session: inout BrokerSession, _ channel: inout Channel
+  ) throws(InitError) {
+    let found = try call("POST", "&expected=\(known)&next=\(next)", &session, &channel)
+    guard found == next else {
+      throw InitError(.volume, "\(name): stands at \(found), expected \(next)")
+    }
+  }
+
+  private var name: String { "counter " + String(decoding: path, as: UTF8.self) }
+
+  private func call(
+    _ method: StaticString, _ query: String, _ session: inout BrokerSession,
+    _ channel: inout Channel
+  ) throws(InitError) -> UInt64 {
+    let nonce = try step(.environment, "getrandom") { () throws(SystemError) in
+      Array(Hex.encode(try System.random(Self.nonceBytes)).utf8)
+    }
+    let request = BrokerRequest(
+      method, Array("counter/".utf8) + path + Array("?nonce=".utf8) + nonce + Array(query.utf8))
+    let answer = try session.call(request, &channel)
+    guard answer.status != 409 else {
+      // Another guest has it, or had it since the read.
+      throw InitError(.volume, "\(name): no longer at \(known); the volume is in use elsewhere")
+    }
+    let plaintext = try session.open(try session.accepted(answer, name), name)
+    // {"generation":G,"nonce":"N"}: the nonce shows that this answers this call.
+    let start = Array("{\"generation\":".utf8)
+    let end = Array(",\"nonce\":\"".utf8) + nonce + Array("\"}".utf8)
+    let digits = Array(plaintext.dropFirst(start.count).dropLast(end.count))
+    guard same(plaintext.prefix(start.count), start), same(plaintext.suffix(end.count), end),
+      plaintext.count > start.count + end.count, digits.count <= 19,
+      digits.allSatisfy({ $0 >= UInt8(ascii: "0") && $0 <= UInt8(ascii: "9") }),
+      let value = UInt64(decimal: digits)
+    else {
+      throw InitError(.secret, "\(name): the answer is not to this call")
+    }
+    return value
+  }
+}

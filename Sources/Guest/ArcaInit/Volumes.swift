@@ -1,0 +1,281 @@
+import ArcaBytes
+import ArcaManifest
+import ArcaWire
+import CArcaGuest
+
+/// The encrypted volumes that the manifest names (docs/volumes.md).
+struct Volumes {
+  private static let flags = ARCA_MS_NOSUID | ARCA_MS_NODEV
+  private static let devices = "/dev/.arca-volumes"
+
+  private var mounted: [String] = []
+  private var opened: [(volume: EncryptedVolume, number: Int32, sectors: UInt64)] = []
+
+  /// Opens each volume, with the key broker's word that it is the newest state of it.
+  init(
+    _ volumes: [EncryptedVolume], keys: Secrets, _ broker: KeyBroker?, over channel: inout Channel
+  ) throws(InitError) {
+    guard !volumes.isEmpty, let broker else { return }
+    var disks: [VolumeDisk] = []
+    defer { for disk in disks { disk.close() } }
+    for (index, volume) in volumes.enumerated() {
+      guard let key = keys[volume.key], key.count == VolumeHeader.keyBytes else {
+        throw InitError(
+          .secret,
+          "\(volume.key): the key of volume \(volume.name) needs \(VolumeHeader.keyBytes) bytes")
+      }
+      disks.append(try VolumeDisk(index: index, name: volume.name, key: key))
+    }
+    // A lost connection repeats this: it comes to the same.
+    let headers = try broker.attested(&channel) { (session, channel) throws(InitError) in
+      var headers: [VolumeHeader] = []
+      for (disk, volume) in zip(disks, volumes) {
+        var counter = try VolumeCounter(volume.key)
+        headers.append(try disk.claim(&counter, &session, &channel))
+      }
+      return headers
+    }
+    for ((disk, volume), header) in zip(zip(disks, volumes), headers) {
+      let number = try step(.volume, "volume \(volume.name)") { () throws(SystemError) in
+        try disk.map(header)
+      }
+      opened.append((volume, number, header.dataSectors))
+    }
+  }
+
+  /// Mounts the volumes, in the root that has been entered.
+  mutating func mount() throws(InitError) {
+    guard !opened.isEmpty else { return }
+    do {
+      // The workload's own /dev has no disks.
+      try System.makeFolder(Self.devices, mode: 0o700)
+      try System.mount("devtmpfs", Self.devices, "devtmpfs", 0)
+    } catch {
+      throw error.named(.volume, Self.devices)
+    }
+    for (volume, number, sectors) in opened {
+      let target = volume.destination
+      try ContainerEnvironment.makeFolder(target, mode: 0o755)
+      do {
+        try System.mount(
+          "\(Self.devices)/dm-\(number)", target, "ext4", Self.flags,
+          "errors=remount-ro,noinit_itable")
+        mounted.append(target)
+        try System.growExt4(target, blocks: sectors / 8)
+        if volume.isReadOnly {
+          try System.mount("", target, "", ARCA_MS_REMOUNT | ARCA_MS_RDONLY | Self.flags)
+        }
+      } catch {
+        throw error.named(.volume, "volume \(volume.name): ext4 at \(target)")
+      }
+    }
+    do {
+      try System.unmount(Self.devices)
+      try System.removeFolder(Self.devices)
+    } catch {
+      throw error.named(.volume, Self.devices)
+    }
+  }
+
+  /// Writes everything out; the workload has ended.
+  func close() {
+    for target in mounted.reversed() { try? System.unmount(target) }
+    if !mounted.isEmpty { arca_sync() }
+  }
+}
+
+/// One volume's disk, as the host hands it in, and the layers that make it trustworthy.
+///
+/// Two header blocks, written in turn, then from ``reservedBytes`` on dm-integrity, which keeps a
+/// tag and a nonce for each block that dm-crypt writes.
+struct VolumeDisk {
+  private static let reservedBytes: UInt64 = 1 << 20
+  private static let tagBytes = 32
+  private static let templateBytes: UInt64 = 32 << 20
+  private static let templateUnitBytes: UInt64 = 512
+  private static let diskSectorsMax: UInt64 = 1 << 31
+
+  private let name: String
+  private let key: [UInt8]
+  private let path: String
+  private let disk: Disk
+  private let sectors: UInt64
+
+  /// The disk that the host attached as the manifest's volume number `index`.
+  init(index: Int, name: String, key: [UInt8]) throws(InitError) {
+    self.name = name
+    self.key = key
+    let found = try Self.find("volume-\(index)", name)
+    path = "/dev/\(found)"
+    let path = path
+    (sectors, disk) = try step(.volume, "volume \(name): its disk") { () throws(SystemError) in
+      let size = try File.read("/sys/class/block/\(found)/size", bytesMax: 32)
+      return (UInt64(decimal: size) ?? 0, try Disk(path))
+    }
+    let least = (Self.reservedBytes + Self.templateBytes) / 512
+    guard sectors > least, sectors <= Self.diskSectorsMax else {
+      throw refusal("its disk has \(sectors) sectors, expected \(least) to \(Self.diskSectorsMax)")
+    }
+  }
+
+  /// The disk with the serial number `serial`.
+  private static func find(_ serial: String, _ name: String) throws(InitError) -> String {
+    let disks = try step(.volume, "disks") { () throws(SystemError) in
+      try System.list("/sys/class/block")
+    }
+    for disk in disks {
+      let disk = String(decoding: disk, as: UTF8.self)
+      guard let text = try? File.read("/sys/class/block/\(disk)/serial", bytesMax: 32) else {
+        continue
+      }
+      if same(text.prefix { $0 != UInt8(ascii: "\n") && $0 != 0 }, serial.utf8) { return disk }
+    }
+    throw InitError(.volume, "volume \(name): the host attached no disk for it")
+  }
+
+  func close() { disk.close() }
+
+  /// Demands that the disk is the newest state of the volume, and makes it so for this run.
+  ///
+  /// No write of this run reaches the data before the counter has been advanced, so an older state
+  /// is behind the counter, and a start that was cut short can be repeated.
+  func claim(
+    _ counter: inout VolumeCounter, _ session: inout BrokerSession, _ channel: inout Channel
+  ) throws(InitError) -> VolumeHeader {
+    let known = try counter.read(&session, &channel)
+    let blocks = try step(.volume, named) { () throws(SystemError) in
+      [try disk.readBlock(at: 0), try disk.readBlock(at: 4096)]
+    }
+    var found: VolumeHeader?
+    for block in blocks {
+      guard let header = VolumeHeader(block, key: key) else { continue }
+      if header.generation >= found?.generation ?? 0 { found = header }
+    }
+    let isBlank = blocks.allSatisfy { $0.allSatisfy { $0 == 0 } }
+    let header: VolumeHeader
+    switch VolumeHeader.decide(found, counter: known, diskSectors: sectors, isBlank: isBlank) {
+    case .refused(let reason): throw refusal(Self.text(reason))
+    case .format:
+      header = try format()
+      try write(header)
+    case .advance(var current, let headerToo):
+      if headerToo {
+        current.generation += 1
+        try write(current)
+      }
+      header = current
+    }
+    try counter.advance(to: header.generation, &session, &channel)
+    return header
+  }
+
+  private var named: String { "volume \(name)" }
+
+  private func refusal(_ text: String) -> InitError {
+    InitError(.volume, "\(named): \(text)")
+  }
+
+  private static func text(_ reason: VolumeHeader.Reason) -> String {
+    switch reason {
+    case .replaced:
+      return "nothing on its disk was written under its key, which has been used before: "
+        + "it was wiped, or another was put in its place"
+    case .foreign:
+      return "its disk is not blank, and its key has never been used; use another or remove it"
+    case .resized: return "its disk does not have the size that it was formatted with"
+    case .rolledBack: return "its disk was put back to an older state"
+    case .ahead: return "its disk is newer than the key broker's counter, which was put back"
+    }
+  }
+
+  /// The two blocks are written in turn, so that one is whole whenever the machine stops.
+  private func write(_ header: VolumeHeader) throws(InitError) {
+    try step(.volume, named) { () throws(SystemError) in
+      try disk.write(header.block(key: key), at: header.generation % 2 * 4096)
+      try disk.flush()
+    }
+  }
+
+  // MARK: - Layers
+
+  /// dm-crypt over dm-integrity; the number of the device.
+  func map(_ header: VolumeHeader) throws(SystemError) -> Int32 {
+    let lower = try integrity(sectors: header.dataSectors)
+    var dataKey = header.dataKey(from: key)
+    defer { Crypto.wipe(&dataKey) }
+    return try DeviceMapper.create(
+      "volume-\(name)", "crypt", sectors: header.dataSectors, isReadOnly: false,
+      "capi:aegis128-random ", key: dataKey,
+      " 0 /dev/dm-\(lower) 0 2 integrity:\(Self.tagBytes):aead sector_size:4096")
+  }
+
+  private func integrity(sectors: UInt64) throws(SystemError) -> Int32 {
+    try DeviceMapper.create(
+      "tags-\(name)", "integrity", sectors: sectors, isReadOnly: false,
+      "\(path) \(Self.reservedBytes / 512) \(Self.tagBytes) J 1 block_size:4096")
+  }
+
+  /// Makes the layers anew and writes an empty file system; nothing is in use before its header is.
+  private func format() throws(InitError) -> VolumeHeader {
+    let found = try step(.volume, "\(named): formatting it") { () throws(SystemError) in
+      // dm-integrity formats where it finds zeros; an earlier start may have been cut short.
+      try disk.write([UInt8](repeating: 0, count: Disk.blockBytes), at: Self.reservedBytes)
+      try disk.flush()
+      _ = try integrity(sectors: 8)
+      try DeviceMapper.remove("tags-\(name)")
+      return try disk.readBlock(at: Self.reservedBytes)
+    }
+    // drivers/md/dm-integrity.c, struct superblock: provided_data_sectors.
+    var superblock = ByteReader(found[16...])
+    let provided = ((try? superblock.u64()) ?? 0) / 8 * 8
+    guard provided >= Self.templateBytes / 512, provided < sectors else {
+      throw refusal("its disk has room for \(provided) sectors of data")
+    }
+    return try step(.volume, "\(named): formatting it") { () throws(SystemError) in
+      let header = VolumeHeader(
+        generation: 1, diskSectors: sectors, dataSectors: provided, salt: try System.random(32))
+      try writeTemplate(to: "/dev/dm-\(try map(header))", sectors: provided)
+      try DeviceMapper.remove("volume-\(name)")
+      try DeviceMapper.remove("tags-\(name)")
+      return header
+    }
+  }
+
+  /// Writes the empty file system of the initrd, zeros included: what was never written reads as
+  /// forged.
+  private func writeTemplate(to path: String, sectors: UInt64) throws(SystemError) {
+    var reader = ByteReader(try File.read("/volume", bytesMax: 1 << 20))
+    let device = try Disk(path)
+    defer { device.close() }
+    let pieceBytes: UInt64 = 1 << 20
+    var next: (start: UInt64, bytes: ArraySlice<UInt8>)?
+    for start in stride(from: 0, to: Self.templateBytes, by: Int(pieceBytes)) {
+      var piece = [UInt8](repeating: 0, count: Int(pieceBytes))
+      while true {
+        if next == nil, reader.remaining > 0 {
+          do {
+            let offset = UInt64(try reader.u32()) * Self.templateUnitBytes
+            let count = Int(try reader.u32()) * Int(Self.templateUnitBytes)
+            next = (offset, try reader.slice(count))
+          } catch {
+            throw SystemError(errno: SystemError.io)
+          }
+        }
+        guard let run = next, run.start < start + pieceBytes else { break }
+        let part = run.bytes.prefix(Int(start + pieceBytes - run.start))
+        var at = Int(run.start - start)
+        for byte in part {
+          piece[at] = byte
+          at += 1
+        }
+        let rest = run.bytes.dropFirst(part.count)
+        next = rest.isEmpty ? nil : (start + pieceBytes, rest)
+      }
+      try device.write(piece, at: start)
+    }
+    // ext4 reads the last block before it grows.
+    let last = [UInt8](repeating: 0, count: Disk.blockBytes)
+    try device.write(last, at: (sectors / 8 - 1) * UInt64(Disk.blockBytes))
+    try device.flush()
+  }
+}
