@@ -8,8 +8,16 @@ public enum OuterPath {
   public static let guest = "/arca/guest"
   /// The block device's contents: the EROFS image and its verity tree.
   public static let rootFilesystem = "/arca/rootfs"
-  /// The simulated security processor's key and identity.
-  public static let simulatedPSP = "/arca/psp"
+  /// The disk of the manifest's volume number `index`.
+  public static func volume(_ index: Int) -> String { "/arca/volume-\(index)" }
+  /// What signs a simulated TEE's evidence: ``SimulatedKey``.
+  public static let simulatedKey = "/arca/key"
+  /// The firmware that hardware starts.
+  public static let firmware = "/arca/firmware"
+  /// The tree of QEMU where it is not the system's.
+  public static let tools = "/arca/tools"
+  /// The socket of Intel's quote generation service, where the host has one.
+  public static let quoteService = "/arca/qgs"
   /// Folder of what `arca` hands in: ``LaunchDescription``, manifest, host input.
   public static let job = "/arca/job"
   /// Folder that the launcher writes: status and evidence.
@@ -30,9 +38,11 @@ public enum Accelerator: String, Sendable, CaseIterable {
 
 /// What the launcher is to boot and how, written by `arca` into the container.
 public struct LaunchDescription: Sendable, Equatable {
+  /// The kind of TEE.
+  public var kind: LaunchKind
   /// SHA-256 of the guest's files as its release records them.
   public var expected: GuestDigests
-  /// HOST_DATA of the launch: the workload digest, 32 bytes.
+  /// What the launch binds: the workload digest, 32 bytes.
   public var hostData: [UInt8]
   /// How many virtual processors, 1 to 255.
   public var vcpus: Int
@@ -40,14 +50,31 @@ public struct LaunchDescription: Sendable, Equatable {
   public var memoryMiB: Int
   /// How QEMU runs the guest's instructions.
   public var accelerator: Accelerator
+  /// How the hardware is asked for its TEE; nil in simulation.
+  public var hardware: HardwareLaunch?
+  /// How QEMU is executed, program first, where it is not the system's.
+  public var vmm: [String] = []
   /// Whether standard input is passed to the workload.
   public var passesInput: Bool
   /// Whether the workload has a terminal, and standard input is to be put in raw mode.
   public var hasTerminal: Bool
+  /// The key broker that the guest may be connected to, as the manifest's URL names it, or nil.
+  public var keyBroker: BrokerEndpoint?
+  /// Whether an `arca` watches over the launcher; otherwise an engine does, which knows it only as
+  /// a process.
+  public var isSupervised = true
+  /// How many volumes' disks are attached, at most ``volumesMax``.
+  public var volumes = 0
+  /// The most volumes of a manifest.
+  public static let volumesMax = 16
+  /// The taps of the container's network namespace, and the hardware address of each in the guest.
+  public var taps: [String] = []
+  /// Hardware addresses, as text.
+  public var hardwareAddresses: [String] = []
 
   /// SHA-256 of each file that is booted, 32 bytes each.
   public struct GuestDigests: Sendable, Equatable {
-    /// Of `vmlinux`.
+    /// Of the kernel that the kind of TEE boots.
     public var kernel: [UInt8]
     /// Of `initrd`.
     public var initrd: [UInt8]
@@ -64,9 +91,10 @@ public struct LaunchDescription: Sendable, Equatable {
 
   /// A launch of these parts.
   public init(
-    expected: GuestDigests, hostData: [UInt8], vcpus: Int, memoryMiB: Int,
+    kind: LaunchKind, expected: GuestDigests, hostData: [UInt8], vcpus: Int, memoryMiB: Int,
     accelerator: Accelerator, passesInput: Bool, hasTerminal: Bool
   ) {
+    self.kind = kind
     self.expected = expected
     self.hostData = hostData
     self.vcpus = vcpus
@@ -78,7 +106,9 @@ public struct LaunchDescription: Sendable, Equatable {
 
   /// The CBOR of the description.
   public func encoded() -> [UInt8] {
-    RecordWriter()
+    let writer = RecordWriter()
+      .text("kind", kind.rawValue)
+      .texts("vmm", vmm)
       .bytes("kernel", expected.kernel)
       .bytes("initrd", expected.initrd)
       .bytes("commandLine", expected.commandLine)
@@ -88,12 +118,24 @@ public struct LaunchDescription: Sendable, Equatable {
       .text("accelerator", accelerator.rawValue)
       .bool("passesInput", passesInput)
       .bool("hasTerminal", hasTerminal)
-      .encoded()
+      .bool("isSupervised", isSupervised)
+      .texts("taps", taps)
+      .texts("hardwareAddresses", hardwareAddresses)
+      .unsigned("volumes", UInt64(volumes))
+      .text("keyBrokerHost", keyBroker?.host ?? "")
+      .unsigned("keyBrokerPort", UInt64(keyBroker?.port ?? 0))
+    return (hardware.map { $0.adding(to: writer) } ?? writer).encoded()
   }
 
   /// Reads a description that ``encoded()`` wrote.
   public init(decoding encoded: [UInt8]) throws(TEEError) {
     let record = try RecordReader(encoded, of: "launch description")
+    guard let kind = LaunchKind(rawValue: try record.text("kind")) else {
+      throw TEEError(.description, "launch description: unknown kind of TEE")
+    }
+    self.kind = kind
+    hardware = kind.isSimulated ? nil : try HardwareLaunch(record)
+    vmm = try record.texts("vmm")
     expected = GuestDigests(
       kernel: try record.bytes("kernel", count: 32), initrd: try record.bytes("initrd", count: 32),
       commandLine: try record.bytes("commandLine", count: 32))
@@ -106,5 +148,12 @@ public struct LaunchDescription: Sendable, Equatable {
     self.accelerator = accelerator
     passesInput = try record.bool("passesInput")
     hasTerminal = try record.bool("hasTerminal")
+    volumes = Int(try record.unsigned("volumes", 0...UInt64(Self.volumesMax)))
+    let host = try record.text("keyBrokerHost")
+    let port = UInt16(try record.unsigned("keyBrokerPort", 0...65_535))
+    keyBroker = host.isEmpty ? nil : BrokerEndpoint(host: host, port: port)
+    isSupervised = try record.bool("isSupervised")
+    taps = try record.texts("taps")
+    hardwareAddresses = try record.texts("hardwareAddresses")
   }
 }

@@ -1,23 +1,52 @@
-/// The kinds of TEE that design section 6 names and this version can launch.
+/// The kinds of TEE that design section 6 names and this version can launch, the strongest first.
 public enum LaunchKind: String, Sendable, CaseIterable {
+  /// AMD SEV-SNP: memory encrypted and protected against the host, reports signed by the chip.
+  case snp
+  /// Intel TDX: memory encrypted and protected against the host, quotes signed by the platform.
+  case tdx
+  /// AMD SEV-ES: memory and registers encrypted, measured before the guest runs.
+  case sevES = "sev-es"
+  /// AMD SEV: memory encrypted, measured before the guest runs.
+  case sev
   /// SEV-SNP, simulated: memory is not encrypted, the root of trust is a key on this machine.
   case simulatedSNP = "sim-snp"
+  /// TDX, simulated likewise.
+  case simulatedTDX = "sim-tdx"
 
-  /// The strongest kind that this version can launch here.
-  public static var strongest: LaunchKind { .simulatedSNP }
+  /// The format in which the TEE says what it is.
+  public enum EvidenceFormat: Sendable {
+    /// An SNP attestation report.
+    case snpReport
+    /// A TDX quote.
+    case tdxQuote
+    /// None from inside: the platform measures before the guest runs, and its owner checks that.
+    case launchMeasurement
+  }
 
-  /// Whether no hardware protects anything.
-  public var isSimulated: Bool {
+  /// The format in which the TEE says what it is.
+  public var format: EvidenceFormat {
     switch self {
-    case .simulatedSNP: true
+    case .snp, .simulatedSNP: .snpReport
+    case .tdx, .simulatedTDX: .tdxQuote
+    case .sevES, .sev: .launchMeasurement
     }
   }
+
+  /// Whether no hardware protects anything.
+  public var isSimulated: Bool { self == .simulatedSNP || self == .simulatedTDX }
+
+  /// The kernel that is booted: an ELF file directly, or a bzImage by the firmware.
+  public var kernelFile: String { isSimulated ? "vmlinux" : "vmlinuz" }
 
   /// What a user must know before trusting it, or nil.
   public var warning: String? {
     switch self {
-    case .simulatedSNP:
-      "simulated TEE (sim-snp): memory is not encrypted and the root of trust is a key on this "
+    case .snp, .tdx: nil
+    case .sevES, .sev:
+      "\(rawValue): without SEV-SNP the host can move and replay encrypted memory"
+        + (self == .sev ? ", and it sees the registers" : "")
+    case .simulatedSNP, .simulatedTDX:
+      "simulated TEE (\(rawValue)): memory is not encrypted and the root of trust is a key on this "
         + "machine; the host can read and change everything"
     }
   }

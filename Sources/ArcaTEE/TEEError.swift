@@ -34,6 +34,17 @@ public struct TEEError: Error, Sendable {
     case commandNotExecutable
     /// The simulated PSP could not answer.
     case evidence
+    /// The guest could not reach its key broker.
+    case keyBroker
+    /// Whoever answered the guest is not the key broker that the manifest names, or changed its
+    /// bytes.
+    case keyBrokerIdentity
+    /// The key broker refused the guest's evidence, or a resource.
+    case keyBrokerRefused
+    /// A secret could not be read, or not be put where it belongs.
+    case secret
+    /// An encrypted volume is not there, not the newest state of itself, or cannot be used.
+    case volume
     /// The `arca` that watched over the container has gone.
     case supervisorGone
   }
@@ -69,6 +80,11 @@ public struct TEEError: Error, Sendable {
     case .commandNotExecutable: self.init(.commandNotExecutable, text)
     case .identity: self.init(.manifestChanged, text)
     case .rootFilesystem, .corruption: self.init(.rootFilesystemChanged, text)
+    case .keyBroker: self.init(.keyBroker, "key broker: \(text)")
+    case .keyBrokerIdentity: self.init(.keyBrokerIdentity, "key broker: \(text)")
+    case .keyBrokerRefused: self.init(.keyBrokerRefused, "key broker: \(text)")
+    case .secret: self.init(.secret, "secret: \(text)")
+    case .volume: self.init(.volume, text)
     case .wire, .manifest, .evidence, .hostInput, .module, .environment, .process:
       self.init(.guest, "\(failure): \(text)")
     }

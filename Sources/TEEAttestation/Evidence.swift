@@ -55,7 +55,7 @@ public struct Evidence: Sendable {
 }
 
 /// What vouches for evidence, as it was received; the verifier checks every part of it.
-public struct Endorsements: Sendable {
+public struct Endorsements: Sendable, Equatable {
   /// AMD's part, for SNP.
   public var amd: AMDEndorsements
   /// Intel's part, for TDX and SGX.
@@ -69,7 +69,7 @@ public struct Endorsements: Sendable {
 }
 
 /// What AMD's key distribution service serves (AMD 57230), each part absent unless given.
-public struct AMDEndorsements: Sendable {
+public struct AMDEndorsements: Sendable, Equatable {
   /// VCEK or VLEK, ASK or ASVK, ARK: DER, in any order.
   public var certificates: [[UInt8]]
   /// The product line's revocation list, DER or PEM.
@@ -83,7 +83,7 @@ public struct AMDEndorsements: Sendable {
 }
 
 /// What Intel's provisioning certification service serves, each part absent unless given.
-public struct IntelEndorsements: Sendable {
+public struct IntelEndorsements: Sendable, Equatable {
   /// TCB info with its signature, exactly as served: `{"tcbInfo":…,"signature":…}`.
   public var tcbInfo: [UInt8]?
   /// PEM chain of the certificate that signed the TCB info.

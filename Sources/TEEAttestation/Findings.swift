@@ -1,5 +1,5 @@
 /// Gathers what a verification finds, so that a verdict has every reason and not only the first.
-struct Findings {
+struct Findings: Sendable {
   /// Whatever the caller does not hand in and the decision needs.
   private(set) var missing: [String] = []
   /// Every check so far.

@@ -31,10 +31,22 @@ public struct Verifier: Sendable {
     on evidence: Evidence, with endorsements: Endorsements = Endorsements(),
     under policy: AppraisalPolicy, at time: VerificationTime
   ) -> Verdict {
+    verification(
+      of: evidence, with: endorsements,
+      needsRevocationLists: !policy.dangerouslyAcceptMissingRevocationLists, at: time
+    ).verdict(under: policy)
+  }
+
+  /// The part of a verdict that no policy changes but for its word on revocation lists, for callers
+  /// that judge one piece of evidence by several policies.
+  public func verification(
+    of evidence: Evidence, with endorsements: Endorsements, needsRevocationLists: Bool,
+    at time: VerificationTime
+  ) -> Verification {
     var findings = Findings()
     let context = VerificationContext(
       evidence: evidence, endorsements: endorsements, anchors: anchors, time: time,
-      needsRevocationLists: !policy.dangerouslyAcceptMissingRevocationLists)
+      needsRevocationLists: needsRevocationLists)
     var claims: Claims?
     if evidence.document.count > Evidence.bytesMax {
       findings.malformed("evidence", AttestationError(.tooLarge, "more than 1 MiB"))
@@ -43,6 +55,28 @@ public struct Verifier: Sendable {
       case .snp: claims = SNPVerification.verify(context, into: &findings)
       case .tdx, .sgx: claims = QuoteVerification.verify(context, into: &findings)
       }
+    }
+    return Verification(
+      findings: findings, claims: claims, needsRevocationLists: needsRevocationLists, time: time)
+  }
+}
+
+/// What verification found about evidence, before any policy was asked.
+public struct Verification: Sendable {
+  let findings: Findings
+  let claims: Claims?
+  let needsRevocationLists: Bool
+  let time: VerificationTime
+
+  /// Whether every check held and nothing was missing.
+  public var holds: Bool { findings.hold }
+
+  /// The verdict by `policy`, whose word on revocation lists must be what was verified by.
+  public func verdict(under policy: AppraisalPolicy) -> Verdict {
+    var findings = findings
+    // A caller's mistake must not make a policy laxer than it is.
+    if !needsRevocationLists, !policy.dangerouslyAcceptMissingRevocationLists {
+      findings.lacks("verification without revocation lists")
     }
     var verified: VerifiedEvidence?
     if let claims {

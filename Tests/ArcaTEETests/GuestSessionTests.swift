@@ -42,8 +42,9 @@ struct GuestSessionTests {
   func order() throws {
     for early: [GuestMessage] in [
       [.started], [.exit(0)], [.output(.standardOutput, [1])], [.ready, .ready],
-      [.ready, .started, .started],
-      [.ready, .started, .evidenceRequest(.init(repeating: 0, count: 64))],
+      [.ready, .started, .started], [.evidenceRequest(.init(repeating: 0, count: 64))],
+      [.ready, .started, .exit(0), .evidenceRequest(.init(repeating: 0, count: 64))],
+      [.evidence([1])], [.eventLog([1])], [.ready, .started, .evidence([1])],
     ] {
       var session = GuestSession()
       #expect(code(&session, bytes(early)) == .wire)
@@ -64,6 +65,32 @@ struct GuestSessionTests {
     #expect(code(&greedy, bytes([piece])) == .wire)
     session.consumed(Int(Wire.windowBytes), of: .standardOutput)
     #expect(code(&session, bytes([piece])) == nil)
+  }
+
+  @Test("The relayed connection is opened once, after the start, and used while it is open")
+  func relay() throws {
+    let open = GuestMessage.brokerOpen(host: [97], port: 443)
+    for wrong: [GuestMessage] in [
+      [open], [.ready, open, open], [.ready, .brokerData([1])], [.ready, .brokerEnd],
+      [.ready, .brokerCredit(1)], [.ready, open, .brokerData([1])],
+    ] {
+      var session = GuestSession()
+      #expect(code(&session, bytes(wrong)) == .wire)
+    }
+    var session = GuestSession()
+    #expect(code(&session, bytes([.ready, open])) == nil)
+    let isOpen = session.relay.answer(isOpen: true)
+    #expect(isOpen)
+    let piece = GuestMessage.brokerData([UInt8](repeating: 1, count: Wire.streamBytesMax))
+    for _ in 0..<Int(Wire.windowBytes) / Wire.streamBytesMax {
+      #expect(code(&session, bytes([piece])) == nil)
+    }
+    var greedy = session
+    #expect(code(&greedy, bytes([piece])) == .wire)
+    var generous = session
+    #expect(code(&generous, bytes([.brokerCredit(1)])) == .wire)
+    #expect(code(&session, bytes([.brokerEnd])) == nil)
+    #expect(code(&session, bytes([.brokerData([1])])) == .wire)
   }
 
   @Test("Input stays within what the guest has granted")
@@ -87,7 +114,8 @@ struct GuestSessionTests {
       (.commandNotFound, .commandNotFound, 127),
       (.commandNotExecutable, .commandNotExecutable, 126),
       (.identity, .manifestChanged, 125), (.corruption, .rootFilesystemChanged, 125),
-      (.hostInput, .guest, 125),
+      (.hostInput, .guest, 125), (.keyBroker, .keyBroker, 125), (.secret, .secret, 125),
+      (.keyBrokerIdentity, .keyBrokerIdentity, 125), (.keyBrokerRefused, .keyBrokerRefused, 125),
     ] {
       var session = GuestSession()
       do {

@@ -4,6 +4,7 @@ import Testing
 @Suite("What is booted and how")
 struct LaunchTests {
   private let launch = LaunchDescription(
+    kind: .simulatedSNP,
     expected: .init(
       kernel: [UInt8](repeating: 1, count: 32), initrd: [UInt8](repeating: 2, count: 32),
       commandLine: [UInt8](repeating: 3, count: 32)),

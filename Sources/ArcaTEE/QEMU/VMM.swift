@@ -7,25 +7,31 @@ struct VMM {
   let channel: Int32
   /// The serial console and QEMU's own standard output and error.
   let console: Int32
+  /// QEMU's monitor, where the launch waits for its owner.
+  let monitor: Int32?
 
   /// Executes QEMU, which dies with the caller.
-  init(arguments: [String]) throws(TEEError) {
+  init(_ options: QEMUOptions) throws(TEEError) {
     let (channel, channelInside) = try System.socketPair()
     let (console, consoleInside) = try System.socketPair()
+    let monitors = options.waitsForOwner ? try System.socketPair() : nil
     defer {
+      if let monitors { close(monitors.1) }
       close(channelInside)
       close(consoleInside)
     }
     do {
       pid = try System.spawn(
-        arguments, environment: ["PATH=/usr/bin", "LC_ALL=C"],
-        descriptors: [-1, consoleInside, consoleInside, channelInside, consoleInside],
+        options.arguments, environment: ["PATH=/usr/bin", "LC_ALL=C"],
+        descriptors: [-1, consoleInside, consoleInside, channelInside, consoleInside]
+          + (monitors.map { [$0.1] } ?? []),
         flags: Int(ARCA_SPAWN_DIE_WITH_PARENT))
     } catch {
       throw TEEError(.vmm, "QEMU: \(error.detail)", systemError: error.systemError)
     }
     self.channel = channel
     self.console = console
+    monitor = monitors?.0
   }
 
   func kill() {

@@ -10,10 +10,21 @@ package struct GuestSession {
   package enum Event: Sendable {
     case ready
     case evidenceRequest([UInt8])
+    case evidence([UInt8])
+    case eventLog([UInt8])
     case started
     case output(Wire.Channel, [UInt8])
     case log([UInt8])
     case exit(UInt8)
+    case broker(BrokerEvent)
+    case ofSession(UInt8, GuestMessage)
+  }
+
+  /// What the guest wants of the relayed connection to the key broker.
+  package enum BrokerEvent: Sendable {
+    case open(host: [UInt8], port: UInt16)
+    case data([UInt8])
+    case end
   }
 
   private enum Phase {
@@ -34,6 +45,8 @@ package struct GuestSession {
   ]
   private var isEnded: [Wire.Channel: Bool] = [:]
   private var inputEnded = false
+  /// The relayed connection; the launcher opens and ends it.
+  package var relay = RelayOrder()
 
   /// What is to be sent to the guest.
   var outgoing = ByteQueue()
@@ -77,8 +90,14 @@ package struct GuestSession {
       phase = .preparing
       return .ready
     case .evidenceRequest(let reportData):
-      guard phase == .preparing else { throw order }
+      guard phase == .preparing || phase == .running else { throw order }
       return .evidenceRequest(reportData)
+    case .evidence(let evidence):
+      guard phase == .preparing else { throw order }
+      return .evidence(evidence)
+    case .eventLog(let log):
+      guard phase == .preparing else { throw order }
+      return .eventLog(log)
     case .started:
       guard phase == .preparing else { throw order }
       phase = .running
@@ -98,11 +117,32 @@ package struct GuestSession {
     case .inputCredit(let bytes):
       try input.add(bytes, on: .standardInput)
       return nil
+    case .ofSession(let session, let message):
+      guard phase == .running else { throw order }
+      return .ofSession(session, message)
     case .log(let text): return .log(text)
     case .exit(let status):
       guard phase == .running else { throw order }
       phase = .ended
       return .exit(status)
+    case .brokerOpen(let host, let port):
+      guard phase != .booting, relay.open() else { throw order }
+      return .broker(.open(host: host, port: port))
+    case .brokerData(let bytes):
+      guard relay.phase == .open, !relay.guestHasEnded else { throw order }
+      guard relay.receive(bytes.count) else {
+        throw WireError(.credit, channel: frame.channel.rawValue, type: frame.type)
+      }
+      return .broker(.data(bytes))
+    case .brokerEnd:
+      guard relay.endByGuest() else { throw order }
+      return .broker(.end)
+    case .brokerCredit(let bytes):
+      guard relay.phase == .open, !relay.guestHasEnded else { throw order }
+      guard relay.add(bytes) else {
+        throw WireError(.credit, channel: frame.channel.rawValue, type: frame.type)
+      }
+      return nil
     case .failure(let failure, let detail):
       phase = .ended
       throw TEEError(failure, detail: detail)

@@ -15,7 +15,10 @@ public struct Launch {
   private var output = OutputStream(1)
   private var errorOutput = OutputStream(2)
   private var status: LaunchStatus
-  private var psp: SimulatedPSP
+  private var tee: LaunchedTEE
+  private var relay: BrokerRelay
+  /// Where an engine's `exec` asks; an `arca` that supervises has no such thing.
+  private var executions: ExecutionRelay?
   private var pendingSignals: [UInt8] = []
   private var exitStatus: UInt8?
   private var isGuestGone = false
@@ -25,16 +28,26 @@ public struct Launch {
   public static func run() -> UInt8 {
     var status = LaunchStatus()
     status.note(.launcher)
+    var isSupervised = true
     do {
       let encoded = try System.contents(OuterPath.job + "/launch", max: 1 << 16)
-      var launch = try Launch(LaunchDescription(decoding: encoded), status)
+      let description = try LaunchDescription(decoding: encoded)
+      isSupervised = description.isSupervised
+      var launch = try Launch(description, status)
       return launch.run()
     } catch {
-      return record(error, status)
+      return record(error, status, isSupervised)
     }
   }
 
-  private static func record(_ error: TEEError, _ status: LaunchStatus) -> UInt8 {
+  private static func record(
+    _ error: TEEError, _ status: LaunchStatus, _ isSupervised: Bool
+  ) -> UInt8 {
+    // An engine shows what a container says on standard error, and nothing else of it.
+    if !isSupervised {
+      let text = "arca: \(error.code): \(error.detail)\n"
+      _ = try? System.write(2, Array(text.utf8), from: 0, max: 4096)
+    }
     var final = status
     final.state = .failed
     final.error = error
@@ -49,20 +62,32 @@ public struct Launch {
     self.description = description
     status = begun
     signals = try SignalSource()
-    supervisor = OuterPath.supervisorDescriptor
-    System.setNonBlocking(OuterPath.supervisorDescriptor)
+    supervisor = description.isSupervised ? OuterPath.supervisorDescriptor : nil
+    if let supervisor { System.setNonBlocking(supervisor) }
+    relay = BrokerRelay(description.keyBroker, supervisor: supervisor)
+    executions = description.isSupervised ? nil : try ExecutionRelay()
     terminal = description.hasTerminal ? Terminal(0) : nil
     let commandLine = try System.contents(OuterPath.guest + "/cmdline", max: 4096)
     // QEMU starts first and boots while the files are measured; nothing is handed in before that.
     vmm = try VMM(
-      arguments: QEMUOptions(
-        description, commandLine: BootedFiles.text(ofCommandLine: commandLine)
-      ).arguments)
+      QEMUOptions(
+        description,
+        commandLine: BootedFiles.text(
+          ofCommandLine: commandLine, description.kind, workload: description.hostData)))
     status.note(.vmm)
     clock = ProgressClock(pid: vmm.pid)
-    psp = try SimulatedPSP(description)
-    status.measurement = psp.measurement
+    tee = try LaunchedTEE(description)
+    status.measurement = tee.measurement.measurement
     status.note(.measured)
+    if let monitor = vmm.monitor {
+      var control = try SEVLaunchControl(monitor: monitor, folder: OuterPath.result)
+      let (signals, supervisor) = (signals, OuterPath.supervisorDescriptor)
+      try control.hold(forOwner: description.hardware?.hasSession == true) {
+        signals.next().map { [SIGINT, SIGTERM, SIGHUP].contains(Int32($0)) } == true
+          || System.hasHungUp(supervisor)
+      }
+      clock.restart()
+    }
   }
 
   private mutating func run() -> UInt8 {
@@ -79,7 +104,7 @@ public struct Launch {
       return status.exitStatus
     } catch {
       vmm.kill()
-      return Self.record(explained(error), status)
+      return Self.record(explained(error), status, description.isSupervised)
     }
   }
 
@@ -90,7 +115,9 @@ public struct Launch {
   private func publish() throws(TEEError) {
     try System.replace(OuterPath.result + "/status", with: status.encoded())
     // One byte wakes the supervisor; whether it listens does not matter.
-    if let supervisor { _ = try? System.write(supervisor, [1], from: 0, max: 1) }
+    if let supervisor {
+      _ = try? System.write(supervisor, [SupervisorLine.hasNews], from: 0, max: 1)
+    }
   }
 
   /// The console often knows more than the symptom does.
@@ -117,9 +144,16 @@ public struct Launch {
       pollfd(fd: wantsInput ? 0 : -1, events: Int16(POLLIN), revents: 0),
       pollfd(fd: output.isEmpty ? -1 : 1, events: Int16(POLLOUT), revents: 0),
       pollfd(fd: errorOutput.isEmpty ? -1 : 2, events: Int16(POLLOUT), revents: 0),
+      pollfd(fd: relay.line, events: Int16(POLLIN), revents: 0),
+      relay.wait(session),
     ]
+    let own = waits.count
+    if session.isRunning, let executions { waits += executions.pollItems }
     let timeout: Int32 = session.isRunning || session.hasEnded ? -1 : 1000
     try System.poll(&waits, timeoutMilliseconds: timeout)
+    if waits.count > own, let messages = executions?.take(waits[own...]) {
+      for message in messages { session.send(message) }
+    }
     if waits[3].revents != 0 { try readConsole() }
     if waits[2].revents & Int16(POLLIN | POLLHUP | POLLERR) != 0 { try readChannel() }
     if waits[0].revents != 0 { try takeSignals() }
@@ -127,6 +161,8 @@ public struct Launch {
     if waits[4].revents != 0 { try readInput() }
     if waits[5].revents != 0 { session.consumed(try output.write(), of: .standardOutput) }
     if waits[6].revents != 0 { session.consumed(try errorOutput.write(), of: .standardError) }
+    if waits[7].revents != 0 { try readLine(relay.line) }
+    if waits[8].revents != 0 { try relay.move(&session) }
     if !session.outgoing.isEmpty, !isGuestGone {
       _ = try session.outgoing.write(to: vmm.channel, max: 1 << 18)
     }
@@ -152,26 +188,48 @@ public struct Launch {
     switch event {
     case .ready:
       status.note(.ready)
-      session.send(.manifest(try psp.checkedManifest()))
+      session.send(.manifest(try tee.checkedManifest()))
+      // Hardware gives evidence inside: nothing of the guest's comes before these are due.
+      if !description.kind.isSimulated { try sendInput() }
     case .evidenceRequest(let reportData):
-      let report = try psp.report(over: reportData)
-      try System.replace(OuterPath.result + "/evidence", with: report)
-      status.note(.evidence)
-      session.send(.evidence(report))
-      session.send(.hostInput(try System.contents(OuterPath.job + "/host-input", max: 1 << 20)))
-      session.send(.start)
+      let evidence = try tee.evidence(over: reportData)
+      session.send(.evidence(evidence))
+      // The first is of the guest's start, and goes into the host's records.
+      guard status.marks[.evidence] == nil else { return }
+      try keep(evidence, "evidence")
+      try sendInput()
+    case .evidence(let evidence): try keep(evidence, "evidence")
+    case .eventLog(let log): try keep(log, "event-log")
     case .started:
       status.note(.started)
       status.state = .running
       try publish()
       for signal in pendingSignals { session.send(.signal(signal)) }
       pendingSignals = []
+      if let size = terminal?.size {
+        session.send(.windowSize(rows: size.rows, columns: size.columns))
+      }
       if !description.passesInput { session.sendInput([]) }
     case .output(.standardError, let bytes): errorOutput.append(bytes)
     case .output(_, let bytes): output.append(bytes)
     case .log(let text): console.append(text + [UInt8(ascii: "\n")])
-    case .exit(let code): exitStatus = code
+    case .exit(let code):
+      exitStatus = code
+      executions?.finish()
+    case .ofSession(let number, let message):
+      for answer in executions?.deliver(message, session: number) ?? [] { session.send(answer) }
+    case .broker(let event): try relay.take(event, &session)
     }
+  }
+
+  private mutating func sendInput() throws(TEEError) {
+    session.send(.hostInput(try System.contents(OuterPath.job + "/host-input", max: 1 << 20)))
+    session.send(.start)
+  }
+
+  private mutating func keep(_ bytes: [UInt8], _ name: String) throws(TEEError) {
+    try System.replace(OuterPath.result + "/" + name, with: bytes)
+    status.note(.evidence)
   }
 
   private mutating func guestHasGone() throws(TEEError) {
@@ -207,11 +265,17 @@ public struct Launch {
 
   /// The supervisor passes signals on, a byte each; its end means that it has gone.
   private mutating func readSupervisor() throws(TEEError) {
-    guard let supervisor else { return }
-    switch try System.read(supervisor, into: &buffer, max: 256) {
-    case .bytes: for signal in buffer { try take(signal) }
-    case .wouldBlock: break
-    case .end:
+    if let supervisor { try readLine(supervisor) }
+  }
+
+  private mutating func readLine(_ line: Int32) throws(TEEError) {
+    switch try System.receive(line, into: &buffer, max: 1500) {
+    case (.bytes, let passed):
+      for byte in buffer {
+        if let signal = relay.takeAnswer(byte, passed, &session) { try take(signal) }
+      }
+    case (.wouldBlock, _): break
+    case (.end, _):
       throw TEEError(.supervisorGone, "arca has gone; the workload is ended with it")
     }
   }

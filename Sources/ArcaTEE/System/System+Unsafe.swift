@@ -65,6 +65,30 @@ package enum System {
     }
   }
 
+  /// Reads at most `count` bytes of a line into `buffer`, with the descriptor passed along, or -1.
+  package static func receive(
+    _ line: Int32, into buffer: inout [UInt8], max count: Int
+  ) throws(TEEError) -> (Transfer, passed: Int32) {
+    var passed: Int32 = -1
+    var result = 0
+    // SAFETY: the call writes at most `count` bytes and says how many.
+    buffer = unsafe [UInt8](unsafeUninitializedCapacity: count) { space, initialized in
+      result = unsafe arca_receive(line, space.baseAddress, count, &passed)
+      initialized = max(0, result)
+    }
+    if result > 0 { return (.bytes(result), passed) }
+    if result == 0 || result == -Int(ECONNRESET) { return (.end, passed) }
+    if result == -Int(EAGAIN) { return (.wouldBlock, passed) }
+    throw TEEError(.system, "recvmsg", systemError: Int32(-result))
+  }
+
+  /// Connects to `endpoint` by a thread of its own, which then sends the answer over `line`: see
+  /// `arca_connect_and_pass`.
+  package static func connect(_ endpoint: BrokerEndpoint, answeringOver line: Int32) {
+    // SAFETY: the call copies the NUL-terminated string.
+    _ = unsafe arca_connect_and_pass(line, endpoint.host, endpoint.port)
+  }
+
   /// Waits until a descriptor is ready, a timeout (milliseconds, -1 for none) or a signal.
   package static func poll(
     _ descriptors: inout [pollfd], timeoutMilliseconds: Int32
@@ -75,6 +99,13 @@ package enum System {
     guard result >= 0 || errno == EINTR else {
       throw TEEError(.system, "poll", systemError: errno)
     }
+  }
+
+  /// Whether the other end of a socket has gone.
+  package static func hasHungUp(_ descriptor: Int32) -> Bool {
+    var waits = [pollfd(fd: descriptor, events: 0, revents: 0)]
+    return (try? poll(&waits, timeoutMilliseconds: 0)) == nil
+      || waits[0].revents & Int16(POLLHUP | POLLERR | POLLNVAL) != 0
   }
 
   /// A connected pair of stream sockets, both close-on-exec; the first one does not block.

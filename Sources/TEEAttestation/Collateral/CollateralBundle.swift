@@ -40,6 +40,20 @@ public struct CollateralBundle: Sendable, Equatable {
     self.files = files
   }
 
+  /// The bundle of Intel's `endorsements`; parts that are absent have no file.
+  public init(_ endorsements: IntelEndorsements) {
+    let parts: [(File, [UInt8]?)] = [
+      (.tcbInfo, endorsements.tcbInfo), (.tcbInfoChain, endorsements.tcbInfoChain),
+      (.qeIdentity, endorsements.qeIdentity), (.qeIdentityChain, endorsements.qeIdentityChain),
+      (.rootRevocationList, endorsements.rootRevocationList),
+      (.pckRevocationList, endorsements.pckRevocationList),
+      (.pckRevocationListChain, endorsements.pckRevocationListChain),
+      (.pckChain, endorsements.pckChain),
+    ]
+    files = [:]
+    for (file, content) in parts { files[file] = content }
+  }
+
   /// What the files give a verifier; nothing about them has been checked.
   public var endorsements: Endorsements {
     let certificates: [File] = [.vcek, .vlek, .ask, .asvk, .ark]

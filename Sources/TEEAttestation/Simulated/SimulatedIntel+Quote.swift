@@ -36,8 +36,20 @@ extension SimulatedIntel {
     _ body: Quote.Body, version: UInt16, quoting: SimulatedIntelQuoting?
   ) throws(AttestationError) -> [UInt8] {
     let tee: QuoteHeader.TEE = if case .sgx = body { .sgx } else { .tdx }
-    let quoting = quoting ?? SimulatedIntelQuoting(for: tee)
-    let signed = SimulatedIntel.signedPart(body, tee, version)
+    return try quotingEnclave(quoting ?? SimulatedIntelQuoting(for: tee))
+      .quote(body, version: version)
+  }
+
+  /// The platform's quoting enclave for `tee`: all that signing quotes takes.
+  public func quotingEnclave(
+    for tee: QuoteHeader.TEE
+  ) throws(AttestationError) -> SimulatedQuotingEnclave {
+    try quotingEnclave(SimulatedIntelQuoting(for: tee))
+  }
+
+  private func quotingEnclave(
+    _ quoting: SimulatedIntelQuoting
+  ) throws(AttestationError) -> SimulatedQuotingEnclave {
     let attestationKey = Array(try key(.attestation).publicKey.rawRepresentation)
     var report = quoting.report
     if quoting.bindsAttestationKey {
@@ -54,15 +66,63 @@ extension SimulatedIntel {
     enclave.u16(certification.type)
     enclave.u32(UInt32(certification.data.count))
     enclave.append(certification.data)
+    return try SimulatedQuotingEnclave(
+      attestationPrivateKey: Array(try key(.attestation).rawRepresentation),
+      certification: enclave.bytes)
+  }
+}
 
+/// A quoting enclave that no processor stands behind; its key is certified by a simulated vendor.
+public struct SimulatedQuotingEnclave: Sendable {
+  /// The QE report, the PCK key's signature over it, authentication data and what certifies the PCK
+  /// key, as a quote carries them.
+  public let certification: [UInt8]
+  private let key: P256.Signing.PrivateKey
+
+  /// The attestation key's private scalar, 32 bytes.
+  public var attestationPrivateKey: [UInt8] { Array(key.rawRepresentation) }
+
+  /// An enclave of these parts; what `certification` holds is not checked.
+  public init(attestationPrivateKey: [UInt8], certification: [UInt8]) throws(AttestationError) {
+    do {
+      key = try P256.Signing.PrivateKey(rawRepresentation: attestationPrivateKey)
+    } catch {
+      throw AttestationError(
+        .invalidKey, "simulated quoting enclave: the attestation key: \(error)")
+    }
+    self.certification = certification
+  }
+
+  /// A trust domain as the platform starts it: its own fields are filled in, the rest is zero.
+  ///
+  /// SEPT_VE_DISABLE is set and debugging is not, as verifiers demand.
+  public static var trustDomain: TDReport {
+    var report = TDReport(is15: false)
+    report.teeTCBSVN = SimulatedIntelPlatform().teeTCBSVN
+    report.tdAttributes[3] = 0x10
+    return report
+  }
+
+  /// A signed quote of `version` 3 (SGX), 4 or 5 about `body`.
+  ///
+  /// Version 4 carries a TDX 1.0 body whatever `body` has. Throws `invalidKey`.
+  public func quote(_ body: Quote.Body, version: UInt16) throws(AttestationError) -> [UInt8] {
+    let tee: QuoteHeader.TEE = if case .sgx = body { .sgx } else { .tdx }
+    let signed = Self.signedPart(body, tee, version)
+    let signature: [UInt8]
+    do {
+      signature = Array(try key.signature(for: signed).rawRepresentation)
+    } catch {
+      throw AttestationError(.invalidKey, "simulated quoting enclave: does not sign: \(error)")
+    }
     var data = ByteWriter()
-    data.append(try signature(of: .attestation, over: signed))
-    data.append(attestationKey)
+    data.append(signature)
+    data.append(Array(key.publicKey.rawRepresentation))
     if version > 3 {
       data.u16(6)
-      data.u32(UInt32(enclave.bytes.count))
+      data.u32(UInt32(certification.count))
     }
-    data.append(enclave.bytes)
+    data.append(certification)
     var quote = ByteWriter()
     quote.append(signed)
     quote.u32(UInt32(data.bytes.count))

@@ -37,6 +37,29 @@ public struct TDVFSection: Sendable, Equatable {
   public let isExtended: Bool
   /// The memory is added after the launch and is not measured at all.
   public let isAugmented: Bool
+
+  /// A section with measured contents, filled up to whole pages.
+  public init(gpa: UInt64, kind: Kind, contents: [UInt8]) {
+    let page = LaunchLimits.pageBytes
+    self.gpa = gpa
+    byteCount = UInt64((contents.count + page - 1) / page * page)
+    self.kind = kind
+    self.contents = contents[...]
+    isExtended = true
+    isAugmented = false
+  }
+
+  init(
+    gpa: UInt64, byteCount: UInt64, kind: Kind, contents: ArraySlice<UInt8>, isExtended: Bool,
+    isAugmented: Bool
+  ) {
+    self.gpa = gpa
+    self.byteCount = byteCount
+    self.kind = kind
+    self.contents = contents
+    self.isExtended = isExtended
+    self.isAugmented = isAugmented
+  }
 }
 
 /// A firmware image as a TDX launch sees it.
@@ -46,6 +69,11 @@ public struct TDVF: Sendable {
 
   /// The sections, in the order in which they are measured.
   public let sections: [TDVFSection]
+
+  /// Takes sections as they are, for launches that no firmware describes.
+  public init(sections: [TDVFSection]) {
+    self.sections = sections
+  }
 
   /// Reads the descriptor in the firmware file `image`.
   public init(image: [UInt8]) throws(MeasurementError) {

@@ -1,0 +1,142 @@
+import ArcaBytes
+import Crypto
+import Glibc
+import TEEMeasurement
+
+/// The files that a launch boots, measured as they are.
+public struct BootedFiles: Sendable {
+  /// Firmware files of a simulated launch, beneath the root of the outer container: what QEMU loads
+  /// to enter an ELF kernel by its PVH note.
+  public static let simulatedFirmwarePaths = [
+    "/usr/share/seabios/bios-256k.bin", "/usr/share/qemu/kvmvapic.bin", "/usr/share/qemu/pvh.bin",
+  ]
+
+  /// The kind of TEE.
+  public let kind: LaunchKind
+  /// SHA-256 of the kernel, the initrd and the file with the command line.
+  public let digests: LaunchDescription.GuestDigests
+  /// The kernel's command line as it is booted.
+  public let commandLine: String
+  let firmware: [[UInt8]]
+  let guest: String
+
+  /// Reads the firmware and hashes the guest in the folder `guest`.
+  ///
+  /// - Parameters:
+  ///   - kind: The kind of TEE.
+  ///   - guest: The folder with kernel, initrd and command line.
+  ///   - paths: ``simulatedFirmwarePaths``, or the one firmware file that hardware starts.
+  ///   - workload: The workload digest, where the command line binds it.
+  /// - Throws: where a file cannot be read; whether they are the right ones is ``check(_:)``'s
+  ///   matter.
+  public init(
+    _ kind: LaunchKind, guest: String, firmware paths: [String], workload: [UInt8]
+  ) throws(TEEError) {
+    self.kind = kind
+    self.guest = guest
+    var images: [[UInt8]] = []
+    for path in paths {
+      images.append(try System.contents(path, max: LaunchLimits.firmwareBytesMax))
+    }
+    firmware = images
+    let line = try System.contents(guest + "/cmdline", max: 4096)
+    digests = LaunchDescription.GuestDigests(
+      kernel: try Self.hash(guest + "/" + kind.kernelFile, SHA256()),
+      initrd: try Self.hash(guest + "/initrd", SHA256()),
+      commandLine: Array(SHA256.hash(data: line)))
+    commandLine = Self.text(ofCommandLine: line, kind, workload: workload)
+  }
+
+  /// The command line that is booted: the release's, with the kind of TEE that the guest is to ask
+  /// and, where evidence has no field for it, the workload digest.
+  public static func text(
+    ofCommandLine file: [UInt8], _ kind: LaunchKind, workload: [UInt8]
+  ) -> String {
+    let line = file.last == UInt8(ascii: "\n") ? file.dropLast() : file[...]
+    let bound = kind.format == .launchMeasurement ? " arca.workload=" + Hex.encode(workload) : ""
+    return String(decoding: line, as: UTF8.self) + " arca.tee=" + kind.rawValue + bound
+  }
+
+  /// Refuses a guest that is not the one whose release records `expected`.
+  public func check(_ expected: LaunchDescription.GuestDigests) throws(TEEError) {
+    let checks: [(TEEError.Code, String, [UInt8], [UInt8])] = [
+      (.kernelChanged, "kernel (\(kind.kernelFile))", digests.kernel, expected.kernel),
+      (.initrdChanged, "initrd", digests.initrd, expected.initrd),
+      (
+        .commandLineChanged, "kernel command line (cmdline)", digests.commandLine,
+        expected.commandLine
+      ),
+    ]
+    for (code, thing, found, wanted) in checks where found != wanted {
+      throw TEEError(
+        code,
+        "\(thing): SHA-256 is \(Hex.encode(found)), but the guest's release.json says "
+          + "\(Hex.encode(wanted)); build or install the guest again")
+    }
+  }
+
+  /// What evidence of a launch of these files must show.
+  ///
+  /// - Parameters:
+  ///   - vcpus: How many virtual processors.
+  ///   - cpuModel: Their model by QEMU's name; hardware alone measures it.
+  /// - Returns: the measurement.
+  /// - Throws: ``TEEError/Code/evidence`` where the firmware does not suit the kind.
+  public func measurement(vcpus: Int, cpuModel: String) throws(TEEError) -> LaunchMeasurement {
+    do {
+      switch kind {
+      case .simulatedSNP: return try simulatedSNP(vcpus: vcpus)
+      case .simulatedTDX: return try simulatedTDX(vcpus: vcpus)
+      case .snp:
+        return LaunchMeasurement(
+          try sevLaunch().snpDigest(vcpus: vcpus, cpu: CPUSignature(model: cpuModel)))
+      case .sevES:
+        return LaunchMeasurement(
+          try sevLaunch().sevESDigest(vcpus: vcpus, cpu: CPUSignature(model: cpuModel)))
+      case .sev: return LaunchMeasurement(try sevLaunch().sevDigest())
+      case .tdx: return try trustDomain()
+      }
+    } catch let error as MeasurementError {
+      throw TEEError(.evidence, "the launch measurement: \(error.detail)")
+    } catch let error as TEEError {
+      throw error
+    } catch {
+      throw TEEError(.evidence, "\(error)")
+    }
+  }
+
+  /// The table of the kernel's hashes, of what is booted.
+  func kernelHashes() throws(MeasurementError) -> SEVKernelHashes {
+    try SEVKernelHashes(
+      kernelSHA256: digests.kernel, initrdSHA256: digests.initrd,
+      commandLineSHA256: Array(SHA256.hash(data: Array(commandLine.utf8) + [0])))
+  }
+
+  private func sevLaunch() throws -> SEVLaunch {
+    try SEVLaunch(
+      firmware: try SEVFirmware(image: firmware.first ?? []), kernel: try kernelHashes())
+  }
+
+  /// RTMR0 holds the machine's ACPI tables, which the files do not tell; RTMR3 stays zero.
+  private func trustDomain() throws -> LaunchMeasurement {
+    let boot = try TDXDirectBoot(
+      kernel: try System.contents(guest + "/" + kind.kernelFile, max: 1 << 28),
+      initrd: try System.contents(guest + "/initrd", max: 1 << 28),
+      // OVMF names the initrd's file to the kernel's stub, behind the rest.
+      commandLine: commandLine + " initrd=initrd")
+    return LaunchMeasurement(
+      try TDVF(image: firmware.first ?? []).mrtd(),
+      runtimeRegisters: [nil, try boot.rtmr1(), try boot.rtmr2(), RTMR().value])
+  }
+
+  static func hash<Hash: HashFunction>(_ path: String, _ empty: Hash) throws(TEEError) -> [UInt8] {
+    let file = try System.open(path)
+    defer { close(file) }
+    var hash = empty
+    var chunk: [UInt8] = []
+    while case .bytes = try System.read(file, into: &chunk, max: 1 << 20) {
+      hash.update(data: chunk)
+    }
+    return Array(hash.finalize())
+  }
+}

@@ -1,0 +1,89 @@
+import ArcaBytes
+import Crypto
+import TEEAttestation
+import TEEEvidence
+
+/// The TEE as its launcher sees it: what was measured and, in simulation, what signs its evidence.
+struct LaunchedTEE {
+  /// What a simulated TEE's evidence is made of.
+  private enum Device {
+    case snp(SimulatedSNPDevice, certificateTable: [UInt8])
+    case tdx(SimulatedQuotingEnclave)
+    /// The guest asks the hardware, not the launcher.
+    case hardware
+  }
+
+  /// What evidence must show about the platform.
+  let measurement: LaunchMeasurement
+  private let device: Device
+  private let hostData: [UInt8]
+
+  /// Measures what is booted and refuses what is not the release's.
+  init(_ launch: LaunchDescription) throws(TEEError) {
+    let kind = launch.kind
+    let files = try BootedFiles(
+      kind, guest: OuterPath.guest,
+      firmware: kind.isSimulated ? BootedFiles.simulatedFirmwarePaths : [OuterPath.firmware],
+      workload: launch.hostData)
+    try files.check(launch.expected)
+    measurement = try files.measurement(
+      vcpus: launch.vcpus, cpuModel: launch.hardware?.cpuModel ?? "")
+    hostData = launch.hostData
+    guard kind.isSimulated else {
+      device = .hardware
+      return
+    }
+    let key = try SimulatedKey(
+      decoding: try System.contents(OuterPath.simulatedKey, max: 1 << 16), for: kind)
+    do {
+      switch key {
+      case .snp(let key, let vcek, let table):
+        device = .snp(
+          try SimulatedSNPDevice(vcekPrivateKey: key, vcek: vcek), certificateTable: table)
+      case .tdx(let key, let certification):
+        device = .tdx(
+          try SimulatedQuotingEnclave(attestationPrivateKey: key, certification: certification))
+      }
+    } catch {
+      throw TEEError(.evidence, "the simulated TEE's key: \(error)")
+    }
+  }
+
+  /// The manifest that `arca` handed in, refused where its digest is not the one that is bound.
+  func checkedManifest() throws(TEEError) -> [UInt8] {
+    let manifest = try System.contents(OuterPath.job + "/manifest", max: 1 << 20)
+    let found = Array(SHA256.hash(data: manifest))
+    guard found == hostData else {
+      throw TEEError(
+        .manifestChanged,
+        "workload manifest: SHA-256 is \(Hex.encode(found)), but the launch binds "
+          + Hex.encode(hostData))
+    }
+    return manifest
+  }
+
+  /// Signed evidence over 64 bytes of report data: a report and its certificates, or a quote.
+  func evidence(over reportData: [UInt8]) throws(TEEError) -> [UInt8] {
+    do {
+      switch device {
+      case .snp(let device, let table):
+        return try device.report(
+          reportData: reportData, hostData: hostData, measurement: measurement.measurement) + table
+      case .tdx(let enclave):
+        var report = SimulatedQuotingEnclave.trustDomain
+        report.mrTD = measurement.measurement
+        report.rtmrs = measurement.runtimeRegisters.map { $0 ?? [UInt8](repeating: 0, count: 48) }
+        report.mrConfigID = hostData + [UInt8](repeating: 0, count: 48 - hostData.count)
+        report.reportData = reportData
+        return try enclave.quote(.tdx(report), version: 4)
+      case .hardware:
+        throw TEEError(
+          .evidence, "the guest asked its host for evidence, which its own hardware gives")
+      }
+    } catch let error as TEEError {
+      throw error
+    } catch {
+      throw TEEError(.evidence, "the simulated TEE: \(error)")
+    }
+  }
+}

@@ -1,0 +1,43 @@
+// The network namespace that an engine made, and its interfaces, by netlink.
+// Every function returns 0 or more, or the negated errno.
+#pragma once
+
+#include <stdint.h>
+
+struct arca_link {
+  int index;
+  uint32_t mtu;
+  int is_ethernet;
+  int is_up;
+  uint8_t mac[6];
+  char name[16];
+};
+
+struct arca_address {
+  int index;
+  uint8_t bytes_count; // 4 or 16
+  uint8_t prefix;
+  uint8_t is_link_local;
+  uint8_t bytes[16];
+};
+
+struct arca_route {
+  int index;
+  uint8_t bytes_count; // 4 or 16
+  uint8_t prefix;
+  uint8_t has_gateway;
+  uint8_t destination[16];
+  uint8_t gateway[16];
+};
+
+// Enters the network namespace of process `pid`; for the calling thread alone.
+int arca_network_enter(int pid);
+// Each fills at most `max` and returns how many there are.
+int arca_links(struct arca_link *links, int max);
+int arca_addresses(struct arca_address *addresses, int max);
+int arca_routes(struct arca_route *routes, int max);
+// Makes a tap that stays and that processes of root may open without a capability. EBUSY: it is in
+// use. Returns its index.
+int arca_tap_make(const char *name, uint32_t mtu);
+// Sends whatever comes in at interface `from` out at interface `to`.
+int arca_redirect(int from, int to);
