@@ -18,6 +18,14 @@ public struct ImageError: Error, Equatable, Sendable {
     case unsafePath
     /// A limit of ``ImageLimits`` was passed.
     case limitExceeded
+    /// What is to be written is there already.
+    case alreadyExists
+    /// A key, or the name of one, that cannot be used.
+    case invalidKey
+    /// The image is not signed as the policy demands.
+    case signature
+    /// A layer is encrypted, so that it cannot be converted.
+    case encrypted
     /// The image is held by a running container.
     case inUse
     /// The disk is full or the quota used up.

@@ -161,8 +161,25 @@ import Testing
     }
     let format = ["gnu", "pax"][random.below(2)]
     let tar = try Command.run(["tar", "-C", source, "--format=\(format)", "-c", "."])
-    let extracted = try fixture.extract(try fixture.convert([tar], packing: .gzip))
+    let image = try fixture.convert([tar], packing: .gzip)
+    let extracted = try fixture.extract(image)
+    for name in ["dev", "proc", "sys", "etc"] {
+      try FileManager.default.removeItem(atPath: "\(extracted)/\(name)")
+    }
     _ = try Command.run(["diff", "-r", "--no-dereference", source, extracted])
+    // The same tree, handed in as a folder in which an engine has already been at work.
+    for folder in ["dev/pts", "proc", "sys", "etc"] {
+      try FileManager.default.createDirectory(
+        atPath: "\(source)/\(folder)", withIntermediateDirectories: true)
+    }
+    for file in ["dev/console", "etc/hosts", "etc/resolv.conf", ".dockerenv"] {
+      try Data("engine".utf8).write(to: URL(fileURLWithPath: "\(source)/\(file)"))
+    }
+    #expect(try fixture.store.prepare(folder: source).rootHash == image.rootHash)
+    // A second time it is found, and a change is seen.
+    #expect(try fixture.store.prepare(folder: source).rootHash == image.rootHash)
+    try Data("more".utf8).write(to: URL(fileURLWithPath: "\(source)/added"))
+    #expect(try fixture.store.prepare(folder: source).rootHash != image.rootHash)
   }
 }
 

@@ -8,7 +8,7 @@ import Crypto
 /// 64 KiB that hold only zeros are not stored, whether or not the source knew them as holes.
 package struct ErofsWriter {
   /// Part of every cache key.
-  package static let formatVersion = 1
+  package static let formatVersion = 2
 
   private static let superblockOffset = 1024
   private static let superblockBytes = 128

@@ -12,9 +12,10 @@ package enum ChildProcess {
 
   /// Runs `program`, found on the path unless it has a slash, without standard input.
   ///
-  /// With `showsOutput`, what the program prints goes to standard error as it comes.
+  /// With `showsOutput`, what the program prints goes to standard error as it comes; with `output`,
+  /// to that new file.
   package static func run(
-    _ program: String, _ arguments: [String], showsOutput: Bool
+    _ program: String, _ arguments: [String], showsOutput: Bool, output: String? = nil
   ) throws(ImageError) -> Result {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
@@ -24,6 +25,11 @@ package enum ChildProcess {
     process.standardInput = FileHandle.nullDevice
     let errors = Pipe()
     process.standardOutput = showsOutput ? FileHandle.standardError : FileHandle.nullDevice
+    if let output {
+      let file = try DataFile.creating(output)
+      process.standardOutput = FileHandle(
+        fileDescriptor: dup(file.descriptor), closeOnDealloc: true)
+    }
     process.standardError = errors
     do {
       try process.run()

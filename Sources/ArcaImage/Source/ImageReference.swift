@@ -39,6 +39,26 @@ public enum ImageReference: Equatable, Sendable {
     }
   }
 
+  /// The reference in skopeo's words.
+  var skopeoName: String {
+    get throws(ImageError) {
+      switch self {
+      case .remote(let text): text
+      case .name(let name): "docker://\(name)"
+      case .layout(let path, let tag): "oci:\(path)" + (tag.map { ":\($0)" } ?? "")
+      case .layoutArchive(let path, let tag):
+        "oci-archive:\(path)" + (tag.map { ":\($0)" } ?? "")
+      case .dockerArchive(let path, let tag):
+        "docker-archive:\(path)" + (tag.map { ":\($0)" } ?? "")
+      case .path(let path):
+        throw ImageError(
+          .invalidReference,
+          "'\(path)': a signature policy needs to know what kind of image it is; write "
+            + "oci:\(path) or oci-archive:\(path)")
+      }
+    }
+  }
+
   private static func split(_ text: String) -> (String, String?) {
     guard let colon = text.lastIndex(of: ":"), !text[colon...].contains("/") else {
       return (text, nil)

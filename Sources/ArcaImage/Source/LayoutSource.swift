@@ -109,6 +109,7 @@ struct LayoutSource {
       var layers: [LayerDescription] = []
       for (index, descriptor) in manifest.layers.enumerated() {
         let label = "\(files.name): layer \(index + 1) of \(diffIDs.count) (\(descriptor.digest))"
+        if let encrypted = EncryptedLayer(descriptor) { throw encrypted.refusal(label) }
         layers.append(
           LayerDescription(
             label: label, blob: try Self.blob(descriptor, in: files, label),

@@ -14,6 +14,7 @@ struct Conversion {
     let packed = Counter(.unpacking, layers.reduce(0) { $0 + $1.blob.byteCount }, progress)
     var spooler = LayerSpooler(directory: temporary, limits: limits, advance: packed.advance)
     for layer in layers { try merge.apply(try spooler.spool(layer), label: layer.label) }
+    EngineFiles.normalise(merge.root)
     try write(merge.root, to: target)
   }
 

@@ -7,7 +7,7 @@ import Foundation
 /// Everything in it appears complete or not at all, whenever a process or the machine stops.
 public struct ImageStore: Sendable {
   let layout: StoreLayout
-  private let limits: ImageLimits
+  let limits: ImageLimits
 
   /// Opens the store, made where it is not there, and removes what killed processes left.
   public init(
@@ -39,20 +39,45 @@ public struct ImageStore: Sendable {
   ///   - reference: A name that the store knows, or where else to find the image.
   ///   - showsTransfer: Whether a program that copies the image from elsewhere may print to
   ///     standard error.
+  ///   - signatures: What signatures are demanded; then the image is fetched anew, whether or not
+  ///     the store knows it. Nil where none are.
   ///   - progress: Receives progress of a conversion.
   /// - Returns: The image, held.
   /// - Throws: ``ImageError``, with the layer and entry named where one is at fault; the store is
   ///   then as it was.
   public func prepare(
-    reference: String, showsTransfer: Bool = false, progress: ImageProgressHandler? = nil
+    reference: String, showsTransfer: Bool = false, signatures: SignatureRules? = nil,
+    progress: ImageProgressHandler? = nil
   ) throws(ImageError) -> PreparedImage {
     let parsed = try ImageReference(reference)
-    if case .name(let name) = parsed, let known = try find(name) { return known }
+    if signatures == nil, case .name(let name) = parsed, let known = try find(name) {
+      return known
+    }
     let temporary = try privateFolder()
-    let source = try load(parsed, temporary, showsTransfer)
+    let source =
+      if let signatures {
+        try transfer(
+          try signedName(parsed, signatures, temporary), temporary, showsTransfer, signatures)
+      } else {
+        try load(parsed, temporary, showsTransfer)
+      }
     let image = try convert(source, temporary, progress)
     if let name = Self.lastingName(parsed) { try setName(name, image.manifestDigest) }
     return image
+  }
+
+  /// What skopeo is to copy; with cosign's signatures, what has been found to be signed.
+  private func signedName(
+    _ reference: ImageReference, _ rules: SignatureRules, _ temporary: PrivateFolder
+  ) throws(ImageError) -> String {
+    let name = try reference.skopeoName
+    guard case .cosign(let keys) = rules else { return name }
+    guard let inRegistry = name.droppingPrefix("docker://") else {
+      throw ImageError(
+        .signature, "\(name): only an image in a registry has cosign's signatures beside it")
+    }
+    return try CosignSignature(keys: keys, temporary: temporary.path, limits: limits)
+      .verified(inRegistry)
   }
 
   /// The name that an image from elsewhere gets by itself.
@@ -64,7 +89,7 @@ public struct ImageStore: Sendable {
     }
   }
 
-  private func privateFolder() throws(ImageError) -> PrivateFolder {
+  func privateFolder() throws(ImageError) -> PrivateFolder {
     let lock = try FileLock.wait(.shared, layout.lock)
     return try withExtendedLifetime(lock) { () throws(ImageError) in
       try PrivateFolder(in: layout)
@@ -112,11 +137,11 @@ public struct ImageStore: Sendable {
     return try DockerArchiveSource.load(files, tag: nil, limits: limits)
   }
 
-  private func transfer(_ text: String, _ temporary: PrivateFolder, _ shows: Bool)
-    throws(ImageError) -> ImageSource
-  {
+  private func transfer(
+    _ text: String, _ temporary: PrivateFolder, _ shows: Bool, _ signatures: SignatureRules? = nil
+  ) throws(ImageError) -> ImageSource {
     let folder = "\(temporary.path)/transfer"
-    try SkopeoSource.copy(text, to: folder, isQuiet: !shows)
+    try SkopeoSource.copy(text, to: folder, isQuiet: !shows, signatures: signatures)
     return try LayoutSource.load(FolderFiles(name: folder), tag: nil, limits: limits)
   }
 
@@ -125,15 +150,22 @@ public struct ImageStore: Sendable {
   private func convert(
     _ source: ImageSource, _ temporary: PrivateFolder, _ progress: ImageProgressHandler?
   ) throws(ImageError) -> PreparedImage {
-    let key = StoreLayout.key(diffIDs: source.configuration.rootfs.diffIDs)
+    let isArcaImage = try ArcaImageFormat.isArcaImage(source)
+    let key = StoreLayout.key(
+      diffIDs: source.configuration.rootfs.diffIDs, isArcaImage: isArcaImage)
     if let image = try publish(source, key, made: nil) { return image }
     // Of several who want the same, one converts and the others wait for it here.
     let turn = try FileLock.wait(.exclusive, "\(layout.converting)/\(key)")
     return try withExtendedLifetime(turn) { () throws(ImageError) in
       if let image = try publish(source, key, made: nil) { return image }
       let made = "\(temporary.path)/rootfs"
-      try Conversion(limits: limits, progress: progress)
-        .convert(source.layers, to: made, temporary: temporary.path)
+      if isArcaImage {
+        try ArcaImageLayer(limits: limits, progress: progress)
+          .convert(source.layers, to: made, temporary: temporary.path)
+      } else {
+        try Conversion(limits: limits, progress: progress)
+          .convert(source.layers, to: made, temporary: temporary.path)
+      }
       guard let image = try publish(source, key, made: made) else {
         throw ImageError(.notFound, "the root file system \(key) vanished from the store")
       }
@@ -193,11 +225,15 @@ public struct ImageStore: Sendable {
         "\(path): \(size) bytes, expected \(rootfs.sizeBytes); "
           + "remove the image and import it again")
     }
+    let manifestPath = "\(folder)/\(StoreLayout.workloadManifest)"
+    let workloadManifest =
+      Directory.exists(manifestPath)
+      ? try ArcaImageLayer.manifest(try layout.read(manifestPath), manifestPath) : nil
     return PreparedImage(
       manifestDigest: record.manifestDigest, configDigest: record.configurationDigest,
       config: configuration, rootfsPath: path, dataBlocks: rootfs.dataBlocks,
       hashStartBlock: rootfs.hashStartBlock, salt: salt, rootHash: rootHash,
       sizeBytes: rootfs.sizeBytes, passwd: try layout.read("\(folder)/passwd"),
-      group: try layout.read("\(folder)/group"), hold: hold)
+      group: try layout.read("\(folder)/group"), workloadManifest: workloadManifest, hold: hold)
   }
 }

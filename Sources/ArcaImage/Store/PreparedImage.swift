@@ -1,3 +1,4 @@
+import ArcaManifest
 import ArcaOCI
 
 /// An image that is ready to be run: its root file system is in the store, and is kept there for as
@@ -25,6 +26,8 @@ public struct PreparedImage: Sendable {
   public let passwd: [UInt8]
   /// The image's `/etc/group`, empty where it has none.
   public let group: [UInt8]
+  /// The manifest that an Arca image brings; nil for every other image.
+  public let workloadManifest: WorkloadManifest?
   /// Keeps the image from being removed; hand its descriptor to a child process that outlives this
   /// one.
   public let hold: FileLock

@@ -7,10 +7,14 @@ import Foundation
 ///     lock                     guards names, publication and removal; held for moments only
 ///     names.json               name → manifest digest
 ///     manifests/<hex>/         image.json, manifest.json, config.json
-///     rootfs/<key>/            rootfs.erofs, rootfs.json, passwd, group; its lock means "in use"
+///     rootfs/<key>/            rootfs.erofs, rootfs.json, passwd, group, and of an Arca image
+///                              manifest.cbor; its lock means "in use"
 ///     converting/<key>         lock of whoever makes that root file system
 ///     tmp/<number>/            private folder of a running process; its lock means "alive"
 struct StoreLayout: Sendable {
+  /// The name of an Arca image's workload manifest in the folder of its root file system.
+  static let workloadManifest = "manifest.cbor"
+
   let base: String
 
   var lock: String { "\(base)/lock" }
@@ -27,10 +31,14 @@ struct StoreLayout: Sendable {
     for path in [manifests, rootFileSystems, converting, temporary] { try Directory.create(path) }
   }
 
-  /// The key of the root file system that layers of these digests give.
-  static func key(diffIDs: [String]) -> String {
+  /// The key of the root file system that layers of these digests give, converted or, with an
+  /// Arca image, as it is.
+  static func key(diffIDs: [String], isArcaImage: Bool) -> String {
     var hash = SHA256()
-    hash.update(data: Array("arca rootfs \(ErofsWriter.formatVersion)\n".utf8))
+    let kind =
+      isArcaImage
+      ? "arca image \(ArcaImageFormat.version)" : "arca rootfs \(ErofsWriter.formatVersion)"
+    hash.update(data: Array("\(kind)\n".utf8))
     for diffID in diffIDs { hash.update(data: Array("\(diffID)\n".utf8)) }
     return Hex.encode(Array(hash.finalize()))
   }

@@ -66,11 +66,17 @@ package final class FileNode {
     content = .directory(children)
   }
 
+  /// What a host's security modules put on every file that is unpacked there.
+  private static let hostLabels = ["security.selinux", "security.ima", "security.evm"].map {
+    Array($0.utf8)
+  }
+
   /// Attributes of other kinds have no meaning on Linux, or would be read by the overlay file
   /// system that the guest puts over the image.
   private static func keeps(_ name: [UInt8]) -> Bool {
     if name.starts(with: Array("trusted.overlay.".utf8))
       || name.starts(with: Array("user.overlay.".utf8))
+      || hostLabels.contains(name)
     {
       return false
     }

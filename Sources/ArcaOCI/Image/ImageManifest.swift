@@ -34,6 +34,8 @@ public struct ImageManifest: Codable, Equatable, Sendable {
   public var config: Descriptor
   /// The layers, lowest first.
   public var layers: [Descriptor]
+  /// Free-form annotations.
+  public var annotations: [String: String]?
 
   /// Creates a manifest.
   public init(config: Descriptor, layers: [Descriptor]) {
@@ -50,5 +52,6 @@ public struct ImageManifest: Codable, Equatable, Sendable {
     mediaType = try container.decodeIfPresent(String.self, forKey: .mediaType)
     config = try container.decode(Descriptor.self, forKey: .config)
     layers = try container.decodeIfPresent([Descriptor].self, forKey: .layers) ?? []
+    annotations = try container.decodeIfPresent([String: String].self, forKey: .annotations)
   }
 }

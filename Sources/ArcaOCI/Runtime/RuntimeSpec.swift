@@ -12,6 +12,10 @@ public struct RuntimeSpec: Codable, Sendable {
   public var mounts: [Mount]
   /// What is particular to Linux.
   public var linux: Linux
+  /// Programs that the runtime runs at points of the container's life.
+  public var hooks: JSONValue?
+  /// Notes that the runtime shows in the container's state.
+  public var annotations: [String: String]?
 
   /// A configuration of these parts.
   public init(
@@ -40,11 +44,30 @@ public struct RuntimeSpec: Codable, Sendable {
     public var capabilities = Capabilities()
     /// Whether `execve` never raises privileges.
     public var noNewPrivileges = true
+    /// Its resource limits, where they are not the caller's.
+    public var rlimits: [Limit]?
 
     /// A process without any capability.
     public init(args: [String], env: [String]) {
       self.args = args
       self.env = env
+    }
+  }
+
+  /// A resource limit (runtime-spec, "Process", rlimits).
+  public struct Limit: Codable, Sendable {
+    /// Its name, such as `RLIMIT_MEMLOCK`.
+    public var type: String
+    /// What the process may raise it to.
+    public var hard: UInt64
+    /// What holds now.
+    public var soft: UInt64
+
+    /// A limit that is `value` and stays so.
+    public init(_ type: String, _ value: UInt64) {
+      self.type = type
+      hard = value
+      soft = value
     }
   }
 
@@ -139,9 +162,14 @@ public struct RuntimeSpec: Codable, Sendable {
   public struct Namespace: Codable, Sendable {
     /// Its kind: `pid`, `network`, `mount`, `ipc`, `uts`, `user`, `cgroup`.
     public var type: String
+    /// The namespace to join.
+    public var path: String?
 
-    /// A new namespace of kind `type`.
-    public init(_ type: String) { self.type = type }
+    /// A namespace of kind `type`, new unless there is a path.
+    public init(_ type: String, path: String? = nil) {
+      self.type = type
+      self.path = path
+    }
   }
 
   /// Limits of the control group.
@@ -150,6 +178,10 @@ public struct RuntimeSpec: Codable, Sendable {
     public var devices: [DeviceRule]
     /// The memory limit, or nil for none.
     public var memory: Memory?
+    /// Limits of processor time, as the engine gave them.
+    public var cpu: JSONValue?
+    /// The limit of processes, as the engine gave it.
+    public var pids: JSONValue?
 
     /// Resources of these parts.
     public init(devices: [DeviceRule], memory: Memory?) {
