@@ -11,11 +11,14 @@ struct AcceleratorProbe {
   }
 
   /// KVM where a guest ran under it since the machine started, else TCG.
-  func accelerator() -> Accelerator {
+  ///
+  /// `retriesTCG` asks again where no guest ran before, for whoever has mended that since.
+  func accelerator(retriesTCG: Bool = false) -> Accelerator {
     let boot =
       (try? String(contentsOfFile: "/proc/sys/kernel/random/boot_id", encoding: .utf8)) ?? ""
     if let known = try? String(contentsOfFile: cache, encoding: .utf8), known.hasPrefix(boot),
-      let accelerator = Accelerator(rawValue: String(known.dropFirst(boot.count)))
+      let accelerator = Accelerator(rawValue: String(known.dropFirst(boot.count))),
+      accelerator == .kvm || !retriesTCG
     {
       return accelerator
     }

@@ -1,3 +1,4 @@
+import ArcaImage
 import ArcaTEE
 import Foundation
 
@@ -8,6 +9,8 @@ public struct Container: Sendable {
   let folder: String
   /// The descriptor of the lock, where this process looks after the container.
   let lock: Int32?
+  /// What keeps the container's volumes from others, where this process looks after it.
+  var volumes: [FileLock] = []
 
   init(record: ContainerRecord, folder: String, lock: Int32) {
     self.record = record
@@ -63,6 +66,30 @@ public struct Container: Sendable {
   /// The files that take the output of a detached container.
   public var logs: (output: String, error: String) {
     (folder + "/stdout.log", folder + "/stderr.log")
+  }
+
+  /// What the platform measured of a SEV guest that waits for its owner.
+  public func sevLaunch() throws(RuntimeError) -> SEVLaunchRecord {
+    do {
+      let path = folder + "/run/" + SEVLaunchControl.recordName
+      return try SEVLaunchRecord(decoding: try System.contents(path, max: 1 << 12))
+    } catch {
+      throw RuntimeError(
+        .notRunning,
+        "container \(record.name): no launch measurement (\(describe(error))); expected one of "
+          + "kind sev-es or sev, run with --session, that waits for its owner")
+    }
+  }
+
+  /// Hands the owner's packet to a SEV guest that waits for it.
+  public func inject(_ packet: SEVSecretPacket) throws(RuntimeError) {
+    _ = try sevLaunch()
+    do {
+      let path = folder + "/run/" + SEVLaunchControl.packetName
+      try System.replace(path, with: packet.encoded())
+    } catch {
+      throw RuntimeError(error)
+    }
   }
 
   func finish(_ status: LaunchStatus) throws(RuntimeError) {

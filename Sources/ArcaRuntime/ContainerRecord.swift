@@ -24,6 +24,8 @@ public struct ContainerRecord: Sendable {
   public var evidencePath: String
   /// The kind of TEE.
   public var tee: LaunchKind
+  /// Where the guest's key broker is connected to, HOST:PORT, or empty.
+  public var keyBroker: String
 
   func encoded() -> [UInt8] {
     RecordWriter()
@@ -31,7 +33,7 @@ public struct ContainerRecord: Sendable {
       .texts("args", args).unsigned("createdSeconds", createdSeconds)
       .bytes("workloadDigest", workloadDigest).unsigned("stopSignal", UInt64(stopSignal))
       .bool("isRemoved", isRemoved).text("evidencePath", evidencePath)
-      .text("tee", tee.rawValue)
+      .text("tee", tee.rawValue).text("keyBroker", keyBroker)
       .encoded()
   }
 
@@ -51,12 +53,13 @@ public struct ContainerRecord: Sendable {
       throw TEEError(.description, "container record: unknown kind of TEE")
     }
     self.tee = tee
+    keyBroker = try record.text("keyBroker")
   }
 
   init(
     image: String, imageDigest: String, name: String?, args: [String], createdSeconds: UInt64,
     workloadDigest: [UInt8], stopSignal: UInt8, isRemoved: Bool, evidencePath: String,
-    tee: LaunchKind
+    tee: LaunchKind, keyBroker: String
   ) {
     let digits = String(UInt64.random(in: .min ... .max), radix: 16)
     id = String((String(repeating: "0", count: 16) + digits).suffix(12))
@@ -70,5 +73,6 @@ public struct ContainerRecord: Sendable {
     self.isRemoved = isRemoved
     self.evidencePath = evidencePath
     self.tee = tee
+    self.keyBroker = keyBroker
   }
 }

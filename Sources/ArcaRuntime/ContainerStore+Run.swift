@@ -7,12 +7,24 @@ import CArcaHost
 import Foundation
 
 extension Installation {
-  /// The platform measurement of a launch here: the launch digest of what would be booted.
-  public func platformMeasurement(vcpus: Int) throws(RuntimeError) -> [UInt8] {
+  /// The platform measurement of a launch here: what evidence of what would be booted must show.
+  ///
+  /// - Parameters:
+  ///   - kind: The kind of TEE.
+  ///   - vcpus: How many virtual processors.
+  ///   - cpuModel: Their model, where the kind measures it: ``defaultCPUModel(_:)``.
+  ///   - workload: The workload digest, which SEV-ES and SEV bind by the kernel command line.
+  /// - Returns: the measurement.
+  /// - Throws: where the guest is not whole or the firmware is missing.
+  public func platformMeasurement(
+    _ kind: LaunchKind, vcpus: Int, cpuModel: String?, workload: [UInt8]
+  ) throws(RuntimeError) -> LaunchMeasurement {
     do {
-      let files = try BootedFiles(guest: guest, firmwareRoot: "")
-      try files.check(try guestDigests())
-      return try files.launchDigest(vcpus: vcpus)
+      let facts = kind.isSimulated ? nil : HostFacts(processorAndFirmwareOf: self)
+      let files = try BootedFiles(
+        kind, guest: guest, firmware: try firmware(for: kind, facts), workload: workload)
+      try files.check(try guestDigests(for: kind))
+      return try files.measurement(vcpus: vcpus, cpuModel: cpuModel ?? "")
     } catch let error as TEEError {
       throw RuntimeError(error, .installation)
     } catch let error as RuntimeError {
@@ -20,6 +32,28 @@ extension Installation {
     } catch {
       throw RuntimeError(.installation, "\(error)")
     }
+  }
+}
+
+extension Installation {
+  /// QEMU's CPU model that a launch here gets unless told otherwise; nil where `kind` does not
+  /// measure it.
+  public func defaultCPUModel(_ kind: LaunchKind) -> String? {
+    guard kind == .snp || kind == .sevES else { return nil }
+    return HostHardware.cpuModel(kind, HostFacts(processorAndFirmwareOf: self).processor)
+  }
+
+  private func firmware(
+    for kind: LaunchKind, _ facts: HostFacts?
+  ) throws(RuntimeError) -> [String] {
+    guard let facts else { return BootedFiles.simulatedFirmwarePaths }
+    guard let path = kind == .tdx ? facts.tdxFirmware : facts.sevFirmware else {
+      throw RuntimeError(
+        .installation,
+        "\(kind.rawValue): no firmware for it; install Debian's ovmf-amdsev and ovmf-inteltdx, or "
+          + "run `arca tools fetch`")
+    }
+    return [path]
   }
 }
 
@@ -40,27 +74,44 @@ extension ContainerStore {
     }
     try checkInput(request, manifest)
     let root = try OuterRoot(installation).prepare()
-    let accelerator = AcceleratorProbe(installation).accelerator()
+    let hardware = request.kind.isSimulated ? nil : try HostHardware(request, installation)
+    let accelerator =
+      hardware == nil ? AcceleratorProbe(installation).accelerator() : Accelerator.kvm
+    let endpoint = manifest.brokerEndpoint
     let record = ContainerRecord(
       image: request.image, imageDigest: image.manifestDigest, name: request.name,
       args: merged.process.args, createdSeconds: UInt64(Date().timeIntervalSince1970),
-      workloadDigest: manifest.digest, stopSignal: manifest.process.stopSignal,
-      isRemoved: request.isRemoved, evidencePath: request.evidencePath ?? "", tee: request.kind)
-    let launch = LaunchDescription(
-      expected: try installation.guestDigests(), hostData: manifest.digest, vcpus: request.vcpus,
+      workloadDigest: manifest.digest, stopSignal: stopSignal(request, image, manifest),
+      isRemoved: request.isRemoved, evidencePath: request.evidencePath ?? "", tee: request.kind,
+      keyBroker: (request.keyBrokerAddress ?? endpoint)?.description ?? "")
+    var launch = LaunchDescription(
+      kind: request.kind, expected: try installation.guestDigests(for: request.kind),
+      hostData: manifest.digest, vcpus: request.vcpus,
       memoryMiB: request.memoryMiB ?? RunRequest.memoryMiBDefault, accelerator: accelerator,
       passesInput: request.passesInput, hasTerminal: request.input.terminal != nil)
-    let psp = try installation.simulatedPSP()
-    let container = try create(record)
+    launch.keyBroker = endpoint
+    launch.hardware = hardware?.launch
+    launch.vmm = hardware?.vmm ?? []
+    let volumes = try takeVolumes(of: manifest)
+    launch.volumes = volumes.count
+    let key = request.kind.isSimulated ? try installation.simulatedKey(request.kind) : nil
+    var container = try create(record)
+    container.volumes = volumes.map(\.lock)
     let outer = OuterContainer(
       id: record.id, folder: container.folder, root: root, guest: installation.guest,
-      rootFilesystem: image.rootfsPath, simulatedPSP: psp, accelerator: accelerator,
+      rootFilesystem: image.rootfsPath, volumes: volumes.map(\.disk), simulatedKey: key,
+      hardware: hardware,
+      accelerator: accelerator,
       limitedMemoryMiB: request.memoryMiB)
     do {
       let job = container.folder + "/job"
       try System.replace(job + "/launch", with: launch.encoded())
       try System.replace(job + "/manifest", with: manifest.encoded())
       try System.replace(job + "/host-input", with: request.input.encoded())
+      for name in request.sessionFolder == nil ? [] : ["session", "dh-cert"] {
+        let path = "\(request.sessionFolder ?? "")/\(name)"
+        try System.replace("\(job)/\(name)", with: try System.contents(path, max: 1 << 16))
+      }
       let encoder = JSONEncoder()
       encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
       try System.replace(
@@ -72,6 +123,26 @@ extension ContainerStore {
     return container
   }
 
+  private func takeVolumes(
+    of manifest: WorkloadManifest
+  ) throws(RuntimeError) -> [(disk: String, lock: FileLock)] {
+    var taken: [(disk: String, lock: FileLock)] = []
+    for volume in manifest.volumes {
+      taken.append(try VolumeStore(installation).take(volume.name))
+    }
+    return taken
+  }
+
+  /// The image's own, where neither a manifest nor an option says another.
+  private func stopSignal(
+    _ request: RunRequest, _ image: PreparedImage, _ manifest: WorkloadManifest
+  ) -> UInt8 {
+    guard request.manifest == nil, request.options.stopSignal == nil,
+      let signal = LinuxNames.signal(image.config.config.stopSignal)
+    else { return manifest.process.stopSignal }
+    return signal
+  }
+
   private func manifest(
     _ request: RunRequest, _ image: PreparedImage
   ) throws(RuntimeError) -> WorkloadManifest {
@@ -79,6 +150,7 @@ extension ContainerStore {
       try image.check(manifest)
       return manifest
     }
+    if let own = image.workloadManifest { return own }
     do {
       return try image.derivedManifest(request.options)
     } catch {
@@ -126,7 +198,8 @@ extension ContainerStore {
         _ = try System.spawn(
           [Installation.program, "monitor", container.record.id],
           environment: ProcessInfo.processInfo.environment.map { "\($0.key)=\($0.value)" },
-          descriptors: [-1, output, error, lock, line.1, image.hold.descriptor],
+          descriptors: [-1, output, error, lock, line.1, image.hold.descriptor]
+            + container.volumes.map(\.descriptor),
           flags: Int(ARCA_SPAWN_SESSION))
       }
       var waits = [pollfd(fd: line.0, events: Int16(POLLIN), revents: 0)]
@@ -137,7 +210,7 @@ extension ContainerStore {
   }
 
   /// What the process of ``detach(_:image:)`` does: descriptor 3 is the lock, 4 the line to the
-  /// caller, 5 what keeps the image in the store.
+  /// caller, 5 what keeps the image in the store, and from 6 on what keeps volumes from others.
   public func monitor(_ id: String) throws(RuntimeError) -> LaunchStatus {
     guard
       let container = Container(
@@ -154,6 +227,15 @@ extension ContainerStore {
     defer { close(4) }
     return try run(container, signals: signals) {
       _ = try? System.write(4, [1], from: 0, max: 1)
+    }
+  }
+}
+
+extension WorkloadManifest {
+  /// Where the manifest's key broker is to be reached, or nil where it names none.
+  var brokerEndpoint: BrokerEndpoint? {
+    keyBroker.flatMap { BrokerAddress(url: $0.url) }.map {
+      BrokerEndpoint(host: String(decoding: $0.host, as: UTF8.self), port: $0.port)
     }
   }
 }

@@ -17,6 +17,26 @@ func fileStatus(_ path: String) -> (size: Int64, modifiedNanoseconds: Int64, ino
   return (Int64(status.st_size), time, UInt64(status.st_ino))
 }
 
+/// The numbers of the character device at `path`; nil where there is none.
+func deviceNumber(_ path: String) -> (major: Int64, minor: Int64)? {
+  var status = stat()
+  // SAFETY: stat writes one structure; the string lives through the call.
+  guard unsafe stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFCHR else { return nil }
+  let number = UInt64(status.st_rdev)
+  // As glibc's gnu_dev_major and gnu_dev_minor take it apart.
+  return (
+    Int64(number >> 8 & 0xfff | number >> 32 & ~0xfff), Int64(number & 0xff | number >> 12 & ~0xff)
+  )
+}
+
+/// Whether `path` is a folder, links followed; nil where there is nothing.
+func isFolder(_ path: String) -> Bool? {
+  var status = stat()
+  // SAFETY: stat writes one structure; the string lives through the call.
+  guard unsafe stat(path, &status) == 0 else { return nil }
+  return status.st_mode & S_IFMT == S_IFDIR
+}
+
 /// Whether the open file `descriptor` is still what stands at `path`.
 func isSameFile(_ descriptor: Int32, _ path: String) -> Bool {
   var open = stat()
@@ -124,4 +144,24 @@ func isAccessible(_ path: String, _ mode: Int32) -> Bool {
 func removeFile(_ path: String) {
   // SAFETY: the string lives through the call.
   _ = unsafe unlink(path)
+}
+
+/// Makes a new file of `bytes` that takes up no storage yet, and makes that survive a crash.
+func makeSparseFile(_ path: String, bytes: Int64) throws(RuntimeError) {
+  // SAFETY: the string lives through the call.
+  let descriptor = unsafe open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+  guard descriptor >= 0, ftruncate(descriptor, off_t(bytes)) == 0, fsync(descriptor) == 0 else {
+    let reason = systemReason(errno)
+    if descriptor >= 0 { close(descriptor) }
+    throw RuntimeError(.state, "\(path): cannot be made: \(reason)")
+  }
+  close(descriptor)
+}
+
+/// The size of a file and the storage that it takes up, bytes; nil where there is none.
+func diskSize(_ path: String) -> (apparent: UInt64, used: UInt64)? {
+  var status = stat()
+  // SAFETY: stat writes one structure; the string lives through the call.
+  guard unsafe stat(path, &status) == 0 else { return nil }
+  return (UInt64(status.st_size), UInt64(status.st_blocks) * 512)
 }

@@ -5,8 +5,11 @@ import Foundation
 
 /// Where Arca's files are on this machine.
 public struct Installation: Sendable {
+  /// The version of this program.
+  public static let version = "0.1.0"
+
   /// What lasts: images, the outer container's root, the simulated vendor.
-  public let data: String
+  public package(set) var data: String
   /// What lasts until the machine stops: containers.
   public let state: String
   /// The guest and the launcher.
@@ -32,11 +35,15 @@ public struct Installation: Sendable {
   public var guest: String { library + "/guest" }
   /// The launcher's program file.
   var launcher: String { library + "/arca-launcher" }
-  /// The simulated vendor's keys and certificates.
-  public var simulatedVendor: String { data + "/simulated-amd" }
+  /// The keys and certificates of the simulated AMD.
+  public var simulatedAMDFolder: String { data + "/simulated-amd" }
+  /// The keys, certificates and collateral of the simulated Intel.
+  public var simulatedIntelFolder: String { data + "/simulated-intel" }
 
-  /// The digests of the guest's files that its `release.json` records.
-  public func guestDigests() throws(RuntimeError) -> LaunchDescription.GuestDigests {
+  /// The digests of the guest's files that its `release.json` records and `kind` boots.
+  public func guestDigests(for kind: LaunchKind) throws(RuntimeError)
+    -> LaunchDescription.GuestDigests
+  {
     let path = guest + "/release.json"
     guard let content = FileManager.default.contents(atPath: path) else {
       throw RuntimeError(
@@ -44,15 +51,27 @@ public struct Installation: Sendable {
         "\(path): not found; expected the guest's release there: run `make guest`, or set ARCA_LIB")
     }
     guard let release = try? JSONDecoder().decode(GuestRelease.self, from: content),
-      let kernel = release.digest(of: "vmlinux"), let initrd = release.digest(of: "initrd"),
+      let kernel = release.digest(of: kind.kernelFile), let initrd = release.digest(of: "initrd"),
       let commandLine = release.digest(of: "cmdline")
     else {
       throw RuntimeError(
         .installation,
-        "\(path): expected SHA-256 digests of vmlinux, initrd and cmdline; run `make guest` again")
+        "\(path): expected SHA-256 digests of \(kind.kernelFile), initrd and cmdline; "
+          + "run `make guest` again"
+      )
     }
     return LaunchDescription.GuestDigests(
       kernel: kernel, initrd: initrd, commandLine: commandLine)
+  }
+}
+
+extension Installation {
+  /// The kernel modules in the guest's initrd.
+  var guestModules: Set<String> {
+    guard let content = FileManager.default.contents(atPath: guest + "/release.json"),
+      let release = try? JSONDecoder().decode(GuestRelease.self, from: content)
+    else { return [] }
+    return Set(release.modules ?? [])
   }
 }
 
@@ -62,6 +81,7 @@ private struct GuestRelease: Decodable {
   }
 
   let files: [String: File]
+  let modules: [String]?
 
   func digest(of name: String) -> [UInt8]? {
     guard let digest = files[name].flatMap({ Hex.decode($0.sha256) }), digest.count == 32 else {

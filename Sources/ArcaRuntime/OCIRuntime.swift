@@ -8,17 +8,21 @@ struct OCIRuntime {
   private let program: String
   private let root: String
   private let flags: Int
+  private let isSystemd: Bool
 
   /// Finds the runtime.
   ///
   /// crun refuses a host that has both cgroup versions mounted; it gets a private mount namespace
   /// without the second, which holds no controller there. Other hosts need nothing.
   init(_ installation: Installation) throws(RuntimeError) {
-    root = installation.state + "/oci"
-    let candidates = ["crun", "runc"].flatMap { name in
-      ["/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin"].map { "\($0)/\(name)" }
-    }
-    guard let found = candidates.first(where: { isAccessible($0, X_OK) }) else {
+    try self.init(root: installation.state + "/oci", isSystemd: false)
+  }
+
+  /// Finds the runtime, which is to keep its state in the folder `root`.
+  init(root: String, isSystemd: Bool) throws(RuntimeError) {
+    self.root = root
+    self.isSystemd = isSystemd
+    guard let found = Self.installed else {
       throw RuntimeError(
         .installation, "OCI runtime: neither crun nor runc found; install crun (Debian: crun)")
     }
@@ -26,6 +30,14 @@ struct OCIRuntime {
     let mounts = (try? String(contentsOfFile: "/proc/self/mountinfo", encoding: .utf8)) ?? ""
     let isHybrid = mounts.contains(" /sys/fs/cgroup/unified ")
     flags = isHybrid && found.hasSuffix("crun") ? Int(ARCA_SPAWN_HIDE_UNIFIED_CGROUP) : 0
+  }
+
+  /// The runtime that is installed, or nil.
+  static var installed: String? {
+    let candidates = ["crun", "runc"].flatMap { name in
+      ["/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin"].map { "\($0)/\(name)" }
+    }
+    return candidates.first { isAccessible($0, X_OK) }
   }
 
   /// The control group of container `id`, beneath each hierarchy.
@@ -54,6 +66,46 @@ struct OCIRuntime {
     } catch {
       throw RuntimeError(error, .ociRuntime)
     }
+  }
+
+  /// Whether the runtime has a container `id`.
+  func knows(_ id: String) -> Bool { isAccessible("\(root)/\(id)", F_OK) }
+
+  /// Whether the runtime can be told of a configuration outside of the bundle.
+  var takesConfiguration: Bool { program.hasSuffix("crun") }
+
+  /// Has the runtime do one operation with the caller's standard streams for the container; returns
+  /// what it printed to standard output, where that is asked for.
+  ///
+  /// - Throws: ``RuntimeError/Code/ociRuntime`` with the runtime's own words.
+  @discardableResult
+  func perform(
+    _ arguments: [String], log: String, capturesOutput: Bool = false
+  ) throws(RuntimeError) -> String {
+    let global =
+      [program, "--root", root, "--log", log] + (isSystemd ? ["--systemd-cgroup"] : [])
+    do {
+      if capturesOutput {
+        return try runTool(global + arguments, flags: flags)
+      }
+      // The container's process keeps these; SESSION would take a terminal away from it.
+      let pid = try System.spawn(
+        global + arguments, environment: ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"],
+        descriptors: [0, 1, 2], flags: flags)
+      let status = System.reap(pid, wait: true) ?? 0
+      guard status != 0 else { return "" }
+    } catch let error as RuntimeError {
+      throw RuntimeError(.ociRuntime, words(log) ?? error.detail, exitStatus: 1)
+    } catch {
+      throw RuntimeError(.ociRuntime, words(log) ?? "\(error)", exitStatus: 1)
+    }
+    throw RuntimeError(
+      .ociRuntime, words(log) ?? "\(program) failed and said nothing", exitStatus: 1)
+  }
+
+  private func words(_ log: String) -> String? {
+    guard let text = try? System.contents(log, max: 1 << 16), !text.isEmpty else { return nil }
+    return printable(text.split(separator: UInt8(ascii: "\n")).suffix(2).joined(separator: [32]))
   }
 
   /// Kills the launcher of container `id`, and with it everything inside; none at all is fine.

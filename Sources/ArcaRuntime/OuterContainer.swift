@@ -14,10 +14,17 @@ struct OuterContainer {
   var root: String
   var guest: String
   var rootFilesystem: String
-  var simulatedPSP: String
+  /// The volumes' disks, in the manifest's order.
+  var volumes: [String] = []
+  /// What signs a simulated TEE's evidence; nil where hardware does.
+  var simulatedKey: String?
+  /// What hardware needs of the host.
+  var hardware: HostHardware?
   var accelerator: Accelerator
   /// Guest memory, where the control group is to limit it.
   var limitedMemoryMiB: Int?
+  /// What an engine's bundle names, where there is one.
+  var engine: BundleSpec?
 
   var spec: RuntimeSpec {
     let memory = limitedMemoryMiB.map {
@@ -29,25 +36,54 @@ struct OuterContainer {
       RuntimeSpec.DeviceRule(allow: true, type: "c", major: 1, minor: 3, access: "rw"),
       RuntimeSpec.DeviceRule(allow: true, type: "c", major: 1, minor: 9, access: "r"),
     ]
+    if engine != nil {
+      devices.append(
+        RuntimeSpec.Device(path: "/dev/net/tun", type: "c", major: 10, minor: 200, fileMode: 0o600))
+      rules.append(
+        RuntimeSpec.DeviceRule(allow: true, type: "c", major: 10, minor: 200, access: "rw"))
+    }
     if accelerator == .kvm {
       devices.append(
         RuntimeSpec.Device(path: "/dev/kvm", type: "c", major: 10, minor: 232, fileMode: 0o600))
       rules.append(
         RuntimeSpec.DeviceRule(allow: true, type: "c", major: 10, minor: 232, access: "rw"))
     }
-    return RuntimeSpec(
-      process: RuntimeSpec.Process(
-        args: [OuterPath.launcher], env: ["PATH=/usr/bin", "LC_ALL=C"]),
-      root: RuntimeSpec.Root(path: root), hostname: "arca", mounts: mounts,
+    for device in hardware?.devices ?? [] {
+      devices.append(
+        RuntimeSpec.Device(
+          path: device.path, type: "c", major: device.major, minor: device.minor, fileMode: 0o600))
+      rules.append(
+        RuntimeSpec.DeviceRule(
+          allow: true, type: "c", major: device.major, minor: device.minor, access: "rw"))
+    }
+    var resources = RuntimeSpec.Resources(devices: rules, memory: memory)
+    resources.cpu = engine?.linux?.resources?["cpu"]
+    resources.pids = engine?.linux?.resources?["pids"]
+    var process = RuntimeSpec.Process(
+      args: [OuterPath.launcher], env: ["PATH=/usr/bin", "LC_ALL=C"])
+    process.terminal = engine?.process?.terminal ?? false
+    // KVM counts what it pins for SEV against this limit (Linux, arch/x86/kvm/svm/sev.c).
+    if hardware != nil { process.rlimits = [RuntimeSpec.Limit("RLIMIT_MEMLOCK", .max)] }
+    var spec = RuntimeSpec(
+      process: process, root: RuntimeSpec.Root(path: root), hostname: "arca", mounts: mounts,
       linux: RuntimeSpec.Linux(
-        namespaces: ["pid", "network", "mount", "ipc", "uts", "cgroup"].map {
-          RuntimeSpec.Namespace($0)
-        },
-        cgroupsPath: OCIRuntime.controlGroup(id),
-        resources: RuntimeSpec.Resources(devices: rules, memory: memory), devices: devices,
-        seccomp: RuntimeSpec.Seccomp(allowing: systemCalls),
+        namespaces: namespaces,
+        cgroupsPath: engine?.linux?.cgroupsPath ?? OCIRuntime.controlGroup(id),
+        resources: resources, devices: devices, seccomp: RuntimeSpec.Seccomp(allowing: systemCalls),
         maskedPaths: ["/proc/kcore", "/proc/keys", "/proc/timer_list"],
         readonlyPaths: ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"]))
+    spec.hooks = engine?.hooks
+    spec.annotations = engine?.annotations
+    return spec
+  }
+
+  /// All new but the network's, which is the engine's to choose.
+  private var namespaces: [RuntimeSpec.Namespace] {
+    let network = engine?.linux?.namespaces?.first { $0.type == "network" }
+    return ["pid", "network", "mount", "ipc", "uts", "cgroup"].map {
+      let path = $0 == "network" ? network?.path : nil
+      return RuntimeSpec.Namespace($0, path: path?.isEmpty == true ? nil : path)
+    }
   }
 
   private var mounts: [RuntimeSpec.Mount] {
@@ -61,12 +97,24 @@ struct OuterContainer {
       RuntimeSpec.Mount(
         "/dev", type: "tmpfs", source: "tmpfs",
         options: ["nosuid", "noexec", "strictatime", "mode=755", "size=64k"]),
-      bind(OuterPath.guest, guest, "ro"),
-      bind(OuterPath.rootFilesystem, rootFilesystem, "ro"),
-      bind(OuterPath.simulatedPSP, simulatedPSP, "ro"),
-      bind(OuterPath.job, folder + "/job", "ro"),
-      bind(OuterPath.result, folder + "/run", "rw"),
     ]
+      + (engine?.process?.terminal == true
+        ? [
+          RuntimeSpec.Mount(
+            "/dev/pts", type: "devpts", source: "devpts",
+            options: ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"])
+        ] : []) + [
+        bind(OuterPath.guest, guest, "ro"),
+        bind(OuterPath.rootFilesystem, rootFilesystem, "ro"),
+        bind(OuterPath.job, folder + "/job", "ro"),
+        bind(OuterPath.result, folder + "/run", "rw"),
+      ] + (simulatedKey.map { [bind(OuterPath.simulatedKey, $0, "ro")] } ?? [])
+      + volumes.enumerated().map { bind(OuterPath.volume($0), $1, "rw") }
+      + (hardware?.mounts.map { mount in
+        RuntimeSpec.Mount(
+          mount.target, type: "bind", source: mount.source,
+          options: ["bind", "ro", "nosuid", "nodev"])
+      } ?? [])
   }
 }
 
@@ -81,8 +129,9 @@ private let systemCalls: [String] = [
   "getpeername", "getpid", "getppid", "getpriority", "getrandom", "getresgid", "getresuid",
   "getrlimit", "getrusage", "getsid", "getsockname", "getsockopt", "gettid", "gettimeofday",
   "getuid",
-  "ioctl", "kill", "lseek", "lstat", "madvise", "membarrier", "memfd_create", "mkdir", "mlock",
-  "mmap", "mprotect", "mremap", "munmap", "nanosleep", "newfstatat", "open", "openat", "pause",
+  "ioctl", "kill", "listen", "lseek", "lstat", "madvise", "membarrier", "memfd_create", "mkdir",
+  "mlock", "mmap", "mprotect", "mremap", "munmap", "nanosleep", "newfstatat", "open", "openat",
+  "pause",
   "pidfd_open", "pidfd_send_signal", "pipe", "pipe2", "poll", "ppoll", "prctl", "pread64",
   "preadv", "preadv2", "prlimit64", "pselect6", "pwrite64", "pwritev", "pwritev2", "read",
   "readlink", "readlinkat", "readv", "recvfrom", "recvmmsg", "recvmsg", "rename", "renameat",

@@ -9,8 +9,12 @@ struct OuterRoot {
   /// QEMU's translator is a module on Debian; other builds have it linked in.
   private static let modules = ["/usr/lib/x86_64-linux-gnu/qemu/accel-tcg-x86_64.so"]
   /// What only serves to mount upon.
-  private static let folders = ["arca/guest", "arca/job", "dev", "proc", "run/arca"]
-  private static let files = ["arca/rootfs", "arca/psp"]
+  private static let folders = [
+    "arca/guest", "arca/job", "arca/tools", "dev", "proc", "run/arca",
+  ]
+  private static let files =
+    ["/arca/firmware", "/arca/key", "/arca/qgs", "/arca/rootfs"]
+    + (0..<LaunchDescription.volumesMax).map(OuterPath.volume)
 
   private let base: String
   private let launcher: String
@@ -61,7 +65,7 @@ struct OuterRoot {
         .installation, "\(vmm): not found; install QEMU (Debian: qemu-system-x86)")
     }
     let programs = [launcher, vmm] + Self.modules.filter { stamp($0) != nil }
-    var sources = programs + BootedFiles.firmwarePaths
+    var sources = programs + BootedFiles.simulatedFirmwarePaths
     for path in try libraries(of: programs) where !sources.contains(path) {
       sources.append(path)
     }
@@ -90,7 +94,7 @@ struct OuterRoot {
       try manager.createDirectory(
         atPath: "\(root)/\(folder)", withIntermediateDirectories: true)
     }
-    for file in Self.files { try Data().write(to: URL(fileURLWithPath: "\(root)/\(file)")) }
+    for file in Self.files { try Data().write(to: URL(fileURLWithPath: root + file)) }
   }
 
   /// What the dynamic loader would load for `programs`, itself included.

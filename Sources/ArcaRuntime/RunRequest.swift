@@ -25,24 +25,39 @@ public struct RunRequest: Sendable {
   public var evidencePath: String?
   /// Whether the container is removed once it has ended.
   public var isRemoved = false
+  /// Where to reach the manifest's key broker instead of where its URL says; its key counts.
+  public var keyBrokerAddress: BrokerEndpoint?
   /// The kind of TEE.
-  public var kind = LaunchKind.strongest
+  public var kind: LaunchKind
+  /// QEMU's name of the CPU model on hardware, or nil for that of the host's own generation.
+  public var cpuModel: String?
+  /// The guest policy of SEV kinds, or nil for Arca's own.
+  public var policy: UInt64?
+  /// SEV-SNP: an ID block and its authentication structure, or empty.
+  public var idBlock: [UInt8] = []
+  /// SEV-SNP: the ID block's authentication structure, or empty.
+  public var idAuthentication: [UInt8] = []
+  /// SEV: the folder that `arca sev session` made, or nil.
+  public var sessionFolder: String?
 
   /// Guest memory in MiB unless said otherwise.
   public static let memoryMiBDefault = 512
 
   /// A request to run `image` as it is.
-  public init(image: String) {
+  public init(image: String, kind: LaunchKind) {
     self.image = image
+    self.kind = kind
   }
 }
 
 extension PreparedImage {
   /// The root file system as a manifest names it; its writable size is the manifest's matter.
   public var rootFilesystem: RootFilesystem {
-    RootFilesystem(
+    var named = RootFilesystem(
       rootHash: rootHash, salt: salt, dataBlocks: dataBlocks, hashStartBlock: hashStartBlock,
       writableBytes: 0)
+    named.encryptionKey = workloadManifest?.rootFilesystem.encryptionKey
+    return named
   }
 
   /// What the image's configuration says about how to run it.
@@ -51,8 +66,7 @@ extension PreparedImage {
     return ImageDefaults(
       entrypoint: execution.entrypoint, cmd: execution.cmd, env: execution.env,
       workingDir: execution.workingDir, user: execution.user,
-      stopSignal: execution.stopSignal.isEmpty ? nil : execution.stopSignal, passwd: passwd,
-      group: group)
+      passwd: passwd, group: group)
   }
 
   /// The manifest that is derived from the image and `options`.
@@ -63,7 +77,7 @@ extension PreparedImage {
   }
 
   /// Refuses a manifest that is for another image.
-  func check(_ manifest: WorkloadManifest) throws(RuntimeError) {
+  public func check(_ manifest: WorkloadManifest) throws(RuntimeError) {
     var expected = rootFilesystem
     expected.writableBytes = manifest.rootFilesystem.writableBytes
     guard manifest.rootFilesystem == expected else {

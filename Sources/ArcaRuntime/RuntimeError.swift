@@ -22,6 +22,10 @@ public struct RuntimeError: Error, Sendable, CustomStringConvertible {
     case ociRuntime
     /// The kind of TEE cannot be had on this machine.
     case unsupported
+    /// The command line cannot be read.
+    case usage
+    /// A volume cannot be made, or cannot be attached.
+    case volume
     /// The TEE failed.
     case tee
   }

@@ -3,50 +3,122 @@ import Foundation
 import TEEAttestation
 
 extension Installation {
-  /// The simulated vendor of this machine, made once.
+  /// The simulated AMD of this machine, made once.
   public func simulatedAMD() throws(RuntimeError) -> SimulatedAMD {
-    try makeFolder(data)
-    if FileManager.default.fileExists(atPath: simulatedVendor) { return try loadedVendor() }
-    let lock = try lockFile(simulatedVendor + ".lock")
-    defer { close(lock) }
-    if FileManager.default.fileExists(atPath: simulatedVendor) { return try loadedVendor() }
-    let temporary = simulatedVendor + ".new"
-    try? FileManager.default.removeItem(atPath: temporary)
-    try makeFolder(temporary)
+    let folder = simulatedAMDFolder
+    try makeVendor(folder) { () throws(AttestationError) in
+      let vendor = try SimulatedAMD.create(at: Self.today)
+      return vendor.files + [("psp", Self.key(of: vendor).encoded())]
+    }
+    return try load(folder) { file throws(AttestationError) in try SimulatedAMD(files: file) }
+  }
+
+  private static func key(of vendor: SimulatedAMD) -> SimulatedKey {
+    .snp(
+      key: vendor.vcekPrivateKey, vcek: vendor.vcek, certificateTable: vendor.certificateTable)
+  }
+
+  /// The simulated Intel of this machine, made once.
+  public func simulatedIntel() throws(RuntimeError) -> SimulatedIntel {
+    let folder = simulatedIntelFolder
+    try makeVendor(folder) { () throws(AttestationError) in
+      let vendor = try SimulatedIntel.create(at: Self.today)
+      let enclave = try vendor.quotingEnclave(for: .tdx)
+      let key = SimulatedKey.tdx(
+        key: enclave.attestationPrivateKey, certification: enclave.certification)
+      return vendor.files + [("quoting-enclave", key.encoded())]
+    }
+    return try load(folder) { file throws(AttestationError) in try SimulatedIntel(files: file) }
+  }
+
+  /// The key file of a simulated TEE; its vendor is made where there is none.
+  func simulatedKey(_ kind: LaunchKind) throws(RuntimeError) -> String {
+    let isIntel = kind.format == .tdxQuote
+    let path =
+      isIntel ? simulatedIntelFolder + "/quoting-enclave" : simulatedAMDFolder + "/psp"
+    if let kept = try? System.contents(path, max: 1 << 16),
+      (try? SimulatedKey(decoding: kept, for: kind)) != nil
+    {
+      return path
+    }
+    // None yet, or one that an earlier version wrote.
     do {
-      // Valid from midnight on, so that a clock that is a little behind elsewhere does no harm.
-      let now = Int64(Date().timeIntervalSince1970)
-      let vendor = try SimulatedAMD.create(
-        at: VerificationTime(unixSeconds: now / 86_400 * 86_400))
-      for (name, content) in vendor.files {
-        try System.replace("\(temporary)/\(name)", with: content, mode: 0o600)
+      let key: SimulatedKey
+      if isIntel {
+        let enclave = try simulatedIntel().quotingEnclave(for: .tdx)
+        key = .tdx(key: enclave.attestationPrivateKey, certification: enclave.certification)
+      } else {
+        key = Self.key(of: try simulatedAMD())
       }
-      let key = SimulatedPSPKey(key: vendor.vcekPrivateKey, vcek: vendor.vcek)
-      try System.replace(temporary + "/psp", with: key.encoded(), mode: 0o600)
-      try renameFile(temporary, simulatedVendor)
-      return vendor
+      try System.replace(path, with: key.encoded(), mode: 0o600)
+      return path
     } catch let error as RuntimeError {
       throw error
     } catch {
-      throw RuntimeError(.state, "\(simulatedVendor): the simulated vendor: \(error)")
+      throw RuntimeError(.state, "\(path): the simulated TEE's key: \(error)")
     }
   }
 
-  private func loadedVendor() throws(RuntimeError) -> SimulatedAMD {
+  /// Writes what the simulated Intel would serve for TDX into `collateral` of its folder, anew each
+  /// day, since it is valid for thirty.
+  func refreshSimulatedCollateral() throws(RuntimeError) {
+    let vendor = try simulatedIntel()
+    let folder = simulatedIntelFolder + "/collateral"
+    let stamp = folder + "/issued"
+    if (try? String(contentsOfFile: stamp, encoding: .utf8)) == Self.today.text { return }
     do {
-      return try SimulatedAMD { name in
-        try? System.contents("\(simulatedVendor)/\(name)", max: 1 << 16)
+      let bundle = CollateralBundle(try vendor.endorsements(for: .tdx, at: Self.today))
+      try makeFolder(folder)
+      for (file, content) in bundle.files {
+        try System.replace("\(folder)/\(file.rawValue)", with: content)
       }
+      try System.replace(stamp, with: Array(Self.today.text.utf8))
+    } catch let error as RuntimeError {
+      throw error
+    } catch {
+      throw RuntimeError(.state, "\(folder): the simulated collateral: \(error)")
+    }
+  }
+
+  /// The last midnight, so that a clock that is a little behind elsewhere does no harm.
+  private static var today: VerificationTime {
+    VerificationTime(unixSeconds: Int64(Date().timeIntervalSince1970) / 86_400 * 86_400)
+  }
+
+  /// Fills `folder` with `files`, at once and once.
+  private func makeVendor(
+    _ folder: String,
+    files: () throws(AttestationError) -> [(name: String, content: [UInt8])]
+  ) throws(RuntimeError) {
+    try makeFolder(data)
+    if FileManager.default.fileExists(atPath: folder) { return }
+    let lock = try lockFile(folder + ".lock")
+    defer { close(lock) }
+    if FileManager.default.fileExists(atPath: folder) { return }
+    let temporary = folder + ".new"
+    try? FileManager.default.removeItem(atPath: temporary)
+    try makeFolder(temporary)
+    do {
+      for (name, content) in try files() {
+        try System.replace("\(temporary)/\(name)", with: content, mode: 0o600)
+      }
+      try renameFile(temporary, folder)
+    } catch let error as RuntimeError {
+      throw error
+    } catch {
+      throw RuntimeError(.state, "\(folder): the simulated vendor: \(error)")
+    }
+  }
+
+  private func load<Vendor>(
+    _ folder: String,
+    _ vendor: ((String) -> [UInt8]?) throws(AttestationError) -> Vendor
+  ) throws(RuntimeError) -> Vendor {
+    do {
+      return try vendor { name in try? System.contents("\(folder)/\(name)", max: 1 << 16) }
     } catch {
       throw RuntimeError(
-        .state, "\(simulatedVendor): \(error); remove the folder to have a new vendor made")
+        .state, "\(folder): \(error); remove the folder to have a new vendor made")
     }
-  }
-
-  /// The key file of the simulated security processor; the vendor is made where there is none.
-  func simulatedPSP() throws(RuntimeError) -> String {
-    let path = simulatedVendor + "/psp"
-    if !isAccessible(path, R_OK) { _ = try simulatedAMD() }
-    return path
   }
 }

@@ -74,6 +74,11 @@ public struct Supervisor {
         if let exitStatus = System.reap(pid) { return exitStatus }
         if waits[1].revents != 0 {
           if case .end = try System.read(line, into: &buffer, max: 64) { isOpen = false }
+          if buffer.contains(SupervisorLine.wantsConnection),
+            let endpoint = BrokerEndpoint(parsing: container.record.keyBroker)
+          {
+            System.connect(endpoint, answeringOver: line)
+          }
           if !isStarted, let state = container.status?.state, state == .running || state == .exited
           {
             isStarted = true
@@ -95,9 +100,15 @@ public struct Supervisor {
     let path = container.record.evidencePath
     guard !path.isEmpty else { return }
     do {
-      let report = try System.contents(container.folder + "/run/evidence", max: 1 << 16)
-      let table = try installation.simulatedAMD().certificateTable
-      try System.replace(path, with: report + table)
+      let isBefore = container.record.tee.format == .launchMeasurement
+      let source = "\(container.folder)/run/\(isBefore ? SEVLaunchControl.recordName : "evidence")"
+      let evidence = try System.contents(source, max: 1 << 20)
+      if container.record.tee == .simulatedTDX { try installation.refreshSimulatedCollateral() }
+      try System.replace(path, with: evidence)
+      let log = container.folder + "/run/event-log"
+      if isAccessible(log, R_OK) {
+        try System.replace(path + ".ccel", with: try System.contents(log, max: 1 << 20))
+      }
     } catch let error as TEEError {
       throw RuntimeError(error)
     } catch let error as RuntimeError {

@@ -1,7 +1,27 @@
+import ArcaRuntime
 import ArgumentParser
+import Foundation
+
+/// Chooses between the command line that engines speak and the one for people.
+@main
+enum Main {
+  static func main() {
+    let arguments = CommandLine.arguments
+    let name = arguments.first.map { URL(fileURLWithPath: $0).lastPathComponent }
+    let own = Array(arguments.dropFirst())
+    // In the form that engines expect of a runtime.
+    if own == ["--version"] || own == ["-v"] {
+      print("arca version \(Installation.version)\nspec: 1.0.2")
+      exit(0)
+    }
+    if name == "arca-runtime" || OCICommandLine.isMeant(by: own) {
+      exit(RuntimeCommands.run(own))
+    }
+    Arca.main()
+  }
+}
 
 /// The command line of Arca.
-@main
 struct Arca: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "arca",
@@ -14,7 +34,9 @@ struct Arca: ParsableCommand {
       """,
     subcommands: [
       RunCommand.self, PsCommand.self, LogsCommand.self, StopCommand.self, RmCommand.self,
-      ImageCommand.self, ManifestCommand.self, MeasureCommand.self, AttestCommand.self,
+      ImageCommand.self, VolumeCommand.self, ManifestCommand.self, MeasureCommand.self,
+      AttestCommand.self, DoctorCommand.self, ToolsCommand.self, IdentityBlockCommand.self,
+      SEVCommand.self,
       MonitorCommand.self,
     ])
 }

@@ -39,7 +39,8 @@ extension AttestCommand {
     @Option(help: "The report data that is demanded: hexadecimal or Base64, 64 bytes at most.")
     var reportData: String?
 
-    @Option(help: "A platform measurement that is accepted, in hexadecimal; repeatable.")
+    @Option(
+      help: "A platform measurement that is accepted, as `arca measure` prints it; repeatable.")
     var measurement: [String] = []
 
     @Option(help: "A workload digest that is accepted, in hexadecimal; repeatable.")
@@ -105,7 +106,7 @@ extension AttestCommand {
       }
       if !measurement.isEmpty {
         demanded.platform = .oneOf(
-          try measurement.map { PlatformMeasurement(try Self.octets($0, "--measurement")) })
+          try measurement.map(Self.platform))
       }
       if !workload.isEmpty {
         demanded.workload = .oneOf(try workload.map { try Self.octets($0, "--workload") })
@@ -149,6 +150,20 @@ extension AttestCommand {
         throw CommandError("\(path): expected an SNP certificate table (GHCB, section 4.1.8.1)")
       }
       return table.encoded()
+    }
+
+    /// Hexadecimal, for TDX followed by RTMR0 to RTMR3, each of them hexadecimal or `any`.
+    private static func platform(_ text: String) throws -> PlatformMeasurement {
+      let parts = text.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+      guard parts.count == 1 || parts.count == 5 else {
+        throw CommandError(
+          "--measurement: found \(parts.count) parts, expected one, or for TDX MRTD and four RTMRs")
+      }
+      return PlatformMeasurement(
+        try octets(parts[0], "--measurement"),
+        runtimeRegisters: try parts.dropFirst().map { part in
+          part == "any" ? .any : .oneOf([try octets(part, "--measurement")])
+        })
     }
 
     private static func octets(_ text: String, _ option: String) throws -> [UInt8] {

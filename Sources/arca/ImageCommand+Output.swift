@@ -19,6 +19,10 @@ struct ImageDescription: Encodable {
   let configDigest: String
   let config: ImageConfiguration
   let rootfs: RootFileSystem
+  /// The workload digest of an Arca image, which brings its manifest.
+  let workloadDigest: String?
+  /// The resource that holds the key of an encrypted root file system.
+  let encryptionKey: String?
 
   init(_ image: PreparedImage) {
     digest = image.manifestDigest
@@ -28,6 +32,8 @@ struct ImageDescription: Encodable {
       path: image.rootfsPath, sizeBytes: image.sizeBytes, dataBlocks: image.dataBlocks,
       hashStartBlock: image.hashStartBlock, salt: Hex.encode(image.salt),
       rootHash: Hex.encode(image.rootHash))
+    workloadDigest = image.workloadManifest.map { Hex.encode($0.digest) }
+    encryptionKey = image.workloadManifest?.rootFilesystem.encryptionKey
   }
 }
 
@@ -36,6 +42,18 @@ func printJSON(_ value: some Encodable) throws {
   let encoder = JSONEncoder()
   encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
   print(String(decoding: try encoder.encode(value), as: UTF8.self))
+}
+
+/// Prints `rows` of equal length, with their columns aligned.
+func printTable(_ rows: [[String]]) {
+  for row in rows {
+    let cells = row.enumerated().map { column, cell in
+      let width = rows.map { $0[column].count }.max() ?? 0
+      return column == row.count - 1
+        ? cell : cell.padding(toLength: width, withPad: " ", startingAt: 0)
+    }
+    print(cells.joined(separator: "  "))
+  }
 }
 
 /// `bytes` in decimal units, such as `12.3 MB`.

@@ -7,7 +7,8 @@ struct ImageCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "image", abstract: "Manage the cache of converted images.",
     subcommands: [
-      ImageImport.self, ImageList.self, ImageInspect.self, ImageRemove.self, ImagePrune.self,
+      ImageImport.self, ImageBuild.self, ImageList.self, ImageInspect.self, ImageRemove.self,
+      ImagePrune.self,
     ])
 }
 
@@ -26,6 +27,8 @@ struct ImageImport: ParsableCommand {
   @Option(name: .shortAndLong, help: "A name for the image in the cache.")
   var name: String?
 
+  @OptionGroup(title: "Signatures") var signatures: SignatureOptions
+
   @Flag(name: .shortAndLong, help: "Show no progress.")
   var quiet = false
 
@@ -33,7 +36,8 @@ struct ImageImport: ParsableCommand {
     let store = try ImageStore()
     let meter = quiet ? nil : ProgressMeter()
     let prepared = try store.prepare(
-      reference: image, showsTransfer: meter?.isTerminal ?? false, progress: meter?.handler)
+      reference: image, showsTransfer: meter?.isTerminal ?? false, signatures: signatures.rules,
+      progress: meter?.handler)
     meter?.finish()
     if let name { try store.setName(name, prepared.manifestDigest) }
     print(prepared.manifestDigest)
@@ -58,14 +62,7 @@ struct ImageList: ParsableCommand {
         rows.append([name, digest, decimalSize(listing.sizeBytes), listing.isInUse ? "yes" : "no"])
       }
     }
-    for row in rows {
-      let cells = row.enumerated().map { column, cell in
-        let width = rows.map { $0[column].count }.max() ?? 0
-        return column == row.count - 1
-          ? cell : cell.padding(toLength: width, withPad: " ", startingAt: 0)
-      }
-      print(cells.joined(separator: "  "))
-    }
+    printTable(rows)
   }
 }
 

@@ -13,6 +13,8 @@ struct MeasureCommand: ParsableCommand {
     discussion: """
       With an IMAGE, prints its workload digest and this installation's platform measurement; the
       options are those of `arca run`, and the same options give the same digest on any machine.
+      For TDX the platform measurement is MRTD and RTMR0 to RTMR3, separated by commas, `any` where
+      the files do not tell. `arca attest verify --measurement` takes it as it is printed.
 
       With --firmware or --libpal, prints the platform measurement of a launch that the options
       describe, for any kind of TEE, or a table of reference values.
@@ -46,13 +48,16 @@ struct MeasureCommand: ParsableCommand {
 
   func run() throws {
     guard let image else { return try platform.printMeasurement(json: json) }
-    let kind = LaunchKind.strongest
     let installation = Installation()
+    let kind = try launchKind(platform.tee.first?.rawValue, installation)
     let prepared = try prepareImage(image)
+    let workload = try workloadDigest(prepared)
+    let cpuModel = installation.defaultCPUModel(kind).map { platform.cpuModel ?? $0 }
+    let measurement = try installation.platformMeasurement(
+      kind, vcpus: cpus, cpuModel: cpuModel, workload: workload)
     let identity = Identity(
-      tee: kind.rawValue, simulated: kind.isSimulated, vcpus: cpus,
-      platformMeasurement: Hex.encode(try installation.platformMeasurement(vcpus: cpus)),
-      workloadDigest: Hex.encode(try workloadDigest(prepared)))
+      tee: kind.rawValue, simulated: kind.isSimulated, vcpus: cpus, cpuModel: cpuModel,
+      platformMeasurement: measurement.text, workloadDigest: Hex.encode(workload))
     if json {
       let encoder = JSONEncoder()
       encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
@@ -61,6 +66,7 @@ struct MeasureCommand: ParsableCommand {
       print("workload digest:      \(identity.workloadDigest)")
       print("platform measurement: \(identity.platformMeasurement)")
       print("TEE:                  \(identity.tee)\(kind.isSimulated ? " (simulated)" : "")")
+      if let cpuModel { print("CPU model:            \(cpuModel)") }
     }
   }
 
@@ -75,6 +81,7 @@ struct MeasureCommand: ParsableCommand {
     let tee: String
     let simulated: Bool
     let vcpus: Int
+    let cpuModel: String?
     let platformMeasurement: String
     let workloadDigest: String
   }

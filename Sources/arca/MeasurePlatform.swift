@@ -11,9 +11,15 @@ struct MeasurePlatform: ParsableArguments {
   /// The TEEs that a platform can be measured for.
   enum TEE: String, ExpressibleByArgument, CaseIterable {
     case snp, sevES = "sev-es", sev, tdx, sgx
+    /// Of this installation's own files alone.
+    case simulatedSNP = "sim-snp"
+    case simulatedTDX = "sim-tdx"
   }
 
-  @Option(help: "The TEE: snp, sev-es, sev, tdx or sgx; give it again for a table of several.")
+  @Option(
+    help: ArgumentHelp(
+      "The TEE: snp, tdx, sev-es, sev, sgx, or sim-snp, sim-tdx with an IMAGE; give it again for "
+        + "a table of several."))
   var tee: [TEE] = []
 
   @Option(help: "The firmware: an OVMF file, AmdSev build for snp, sev-es, sev; with TDVF for tdx.")
@@ -125,6 +131,8 @@ struct MeasurePlatform: ParsableArguments {
       return [
         try ReferenceValue.tdx(firmware: TDVF(image: image), boot: boot, order: pageOrder)
       ]
+    case .simulatedSNP, .simulatedTDX:
+      throw ValidationError("--tee \(kind.rawValue): give an IMAGE in place of --firmware")
     case .sgx:
       let manifest = try GramineManifest(
         files.require(files.sgxManifest, "--sgx-manifest", for: kind))

@@ -14,8 +14,9 @@ struct RunCommand: ParsableCommand {
     abstract: "Run a command in a new container, in a TEE of its own.",
     discussion: """
       Without --manifest, the options are the owner's: they go into the derived manifest, so into
-      the workload digest. With --manifest, the command, --env, --hostname and --tty are the host's
-      requests, and the manifest's hostMay decides about them.
+      the workload digest. With --manifest, or with an Arca image, which brings its own, the
+      command, --env, --hostname and --tty are the host's requests, and the manifest's hostMay
+      decides about them.
 
       Exit status: the workload's; 127 where its program does not exist, 126 where it cannot be
       executed, 128 + n where signal n ended it, 125 where Arca itself failed.
@@ -44,11 +45,21 @@ struct RunCommand: ParsableCommand {
   @Option(help: "How many virtual processors; they are part of the platform measurement.")
   var cpus = 1
 
-  @Option(help: "The kind of TEE: \(LaunchKind.allCases.map(\.rawValue).joined(separator: ", ")).")
+  @Option(
+    help: ArgumentHelp(
+      "The kind of TEE: \(LaunchKind.allCases.map(\.rawValue).joined(separator: ", ")); else the "
+        + "strongest that `arca doctor` finds."))
   var tee: String?
+
+  @OptionGroup(title: "Hardware") var hardware: HardwareOptions
 
   @Option(help: "Run by this manifest instead of a derived one.")
   var manifest: String?
+
+  @OptionGroup(title: "Signatures") var signatures: SignatureOptions
+
+  @Option(help: "Reach the manifest's key broker at HOST:PORT; its key is what counts.")
+  var keyBrokerAddress: String?
 
   @Option(help: "Write the running guest's evidence to a file.")
   var evidence: String?
@@ -79,11 +90,15 @@ struct RunCommand: ParsableCommand {
 
   private func start() throws -> UInt8 {
     var marks = Marks()
-    let request = try request()
     let installation = Installation()
+    var request = try self.request(try launchKind(tee, installation))
     if let warning = request.kind.warning { complain(warning) }
+    if request.kind.format == .launchMeasurement, request.sessionFolder == nil {
+      complain("nobody judges this launch before it runs: see `arca sev --help` for --session")
+    }
     let store = try ContainerStore(installation)
-    let image = try prepareImage(image)
+    let image = try prepareImage(image, signatures: signatures.rules)
+    try setWorkload(of: &request, image)
     marks.image = Marks.now
     let container = try store.prepare(request, image: image)
     marks.prepared = Marks.now
@@ -109,8 +124,9 @@ struct RunCommand: ParsableCommand {
     return result.exitStatus
   }
 
-  private func request() throws -> RunRequest {
-    var request = RunRequest(image: image)
+  private func request(_ kind: LaunchKind) throws -> RunRequest {
+    var request = RunRequest(image: image, kind: kind)
+    try hardware.apply(to: &request)
     request.name = name
     request.isRemoved = rm
     request.passesInput = interactive
@@ -126,25 +142,14 @@ struct RunCommand: ParsableCommand {
       }
       request.memoryMiB = mebibytes
     }
-    if let tee {
-      guard let kind = LaunchKind(rawValue: tee) else {
-        throw ValidationError(
-          "--tee \(tee): this version runs only \(LaunchKind.allCases.map(\.rawValue))")
-      }
-      request.kind = kind
-    }
     guard !(detach && tty) else {
       throw ValidationError("--detach and --tty: a detached workload has no terminal")
     }
-    let arguments = withoutTerminator(command)
-    if let manifest {
-      request.manifest = try readManifest(manifest)
-      try refuseOwnersOptions()
-      request.input.args = arguments.isEmpty ? nil : arguments
-      request.input.env = try workload.environment()
-      request.input.hostname = workload.hostname
-    } else {
-      request.options = try workload.manifestOptions(command: arguments)
+    if let keyBrokerAddress {
+      guard let endpoint = BrokerEndpoint(parsing: keyBrokerAddress) else {
+        throw ValidationError("--key-broker-address \(keyBrokerAddress): expected HOST:PORT")
+      }
+      request.keyBrokerAddress = endpoint
     }
     if tty {
       let size = Terminal(0)?.size ?? (24, 80)
@@ -153,19 +158,22 @@ struct RunCommand: ParsableCommand {
     return request
   }
 
-  /// With --manifest these are the owner's alone, and no rule of a manifest can allow them.
-  private func refuseOwnersOptions() throws {
-    let given: [(String, Bool)] = [
-      ("--user", workload.user != nil), ("--workdir", workload.workdir != nil),
-      ("--entrypoint", workload.entrypoint != nil), ("--read-only", workload.readOnly),
-      ("--overlay-size", workload.overlaySize != nil), ("--tmpfs", !workload.tmpfs.isEmpty),
-      ("--cap-add", !workload.capAdd.isEmpty), ("--cap-drop", !workload.capDrop.isEmpty),
-      ("--ulimit", !workload.ulimit.isEmpty), ("--security-opt", !workload.securityOpt.isEmpty),
-      ("--stop-signal", workload.stopSignal != nil),
-    ]
-    if let option = given.first(where: { $0.1 })?.0 {
-      throw ValidationError("\(option) and --manifest: the manifest says that; change it there")
+  /// Settles whose the workload's options are, now that the image is known.
+  private func setWorkload(of request: inout RunRequest, _ image: PreparedImage) throws {
+    let arguments = withoutTerminator(command)
+    if let manifest {
+      request.manifest = try readManifest(manifest)
+    } else {
+      request.manifest = image.workloadManifest
     }
+    guard request.manifest != nil else {
+      request.options = try workload.manifestOptions(command: arguments)
+      return
+    }
+    try workload.refuseOwnersOptions()
+    request.input.args = arguments.isEmpty ? nil : arguments
+    request.input.env = try workload.environment()
+    request.input.hostname = workload.hostname
   }
 }
 

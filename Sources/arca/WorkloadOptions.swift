@@ -51,6 +51,8 @@ struct WorkloadOptions: ParsableArguments {
   @Option(help: "The signal that asks the workload to stop.")
   var stopSignal: String?
 
+  @OptionGroup(title: "Secrets") var secrets: SecretOptions
+
   /// What the options, with `command` after the image's name, change about the derived manifest.
   func manifestOptions(command: [String]) throws -> ManifestOptions {
     var options = ManifestOptions()
@@ -67,6 +69,7 @@ struct WorkloadOptions: ParsableArguments {
     options.dropCapabilities = capDrop
     options.rlimits = try ulimit.map(Self.limit)
     options.stopSignal = stopSignal
+    try secrets.apply(to: &options)
     for option in securityOpt {
       guard
         ["no-new-privileges", "no-new-privileges:true", "no-new-privileges=true"]
@@ -79,11 +82,35 @@ struct WorkloadOptions: ParsableArguments {
     return options
   }
 
-  /// The manifest of `image`, with the options and what followed the image's name.
+  /// Refuses what is the owner's alone, and no rule of a finished manifest can allow the host.
+  func refuseOwnersOptions() throws {
+    let given: [(String, Bool)] = [
+      ("--user", user != nil), ("--workdir", workdir != nil), ("--entrypoint", entrypoint != nil),
+      ("--read-only", readOnly), ("--overlay-size", overlaySize != nil),
+      ("--tmpfs", !tmpfs.isEmpty), ("--cap-add", !capAdd.isEmpty),
+      ("--cap-drop", !capDrop.isEmpty), ("--ulimit", !ulimit.isEmpty),
+      ("--security-opt", !securityOpt.isEmpty), ("--stop-signal", stopSignal != nil),
+      ("--secret, --key-broker", !secrets.isEmpty),
+    ]
+    if let option = given.first(where: { $0.1 })?.0 {
+      throw ValidationError("\(option): the workload's manifest says that; change it there")
+    }
+  }
+
+  /// The manifest of `image`: its own, or one derived from it, the options and what followed the
+  /// image's name.
   func derivedManifest(
     of image: PreparedImage, _ trailing: [String]
   ) throws -> WorkloadManifest {
-    try image.derivedManifest(try manifestOptions(command: withoutTerminator(trailing)))
+    if let own = image.workloadManifest {
+      try refuseOwnersOptions()
+      guard try environment().isEmpty, hostname == nil, withoutTerminator(trailing).isEmpty else {
+        throw ValidationError(
+          "the image brings its own manifest; what the host adds is not part of it")
+      }
+      return own
+    }
+    return try image.derivedManifest(try manifestOptions(command: withoutTerminator(trailing)))
   }
 
   /// The variables of the files, then those of the options, so that the latter win.
@@ -147,11 +174,14 @@ struct WorkloadOptions: ParsableArguments {
 }
 
 /// Finds or converts the image, with progress on a terminal.
-func prepareImage(_ reference: String) throws -> PreparedImage {
+func prepareImage(
+  _ reference: String, signatures: SignatureRules? = nil
+) throws -> PreparedImage {
   let progress = ProgressLine()
   defer { progress.end() }
   return try ImageStore(dataDirectory: Installation().data).prepare(
-    reference: reference, showsTransfer: isTerminal(2), progress: progress.handler)
+    reference: reference, showsTransfer: isTerminal(2), signatures: signatures,
+    progress: progress.handler)
 }
 
 /// What follows the image's name, without a `--` in front.

@@ -18,7 +18,7 @@ struct InstallationTests {
         try Data(content.utf8).write(to: guest.appending(path: "release.json"))
       }
       do {
-        _ = try installation.guestDigests()
+        _ = try installation.guestDigests(for: .simulatedSNP)
         Issue.record("\(content ?? "nothing") was accepted")
       } catch {
         #expect(error.code == .installation)
@@ -26,7 +26,9 @@ struct InstallationTests {
     }
     try Data("{\"files\":{\(whole.joined(separator: ","))}}".utf8)
       .write(to: guest.appending(path: "release.json"))
-    #expect(try installation.guestDigests().kernel == [UInt8](repeating: 0xab, count: 32))
+    #expect(
+      try installation.guestDigests(for: .simulatedSNP).kernel
+        == [UInt8](repeating: 0xab, count: 32))
   }
 
   @Test("A name that no container has is said to be one")

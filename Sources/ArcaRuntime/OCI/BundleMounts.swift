@@ -1,0 +1,131 @@
+import ArcaManifest
+import ArcaOCI
+import ArcaTEE
+import Foundation
+
+/// What becomes of each mount of a bundle (docs/oci-runtime.md, "Mounts").
+struct BundleMounts {
+  private static let filesBytesMax = 768 << 10
+  /// File systems of the kernel that the guest makes for itself.
+  private static let kernelTypes: Set<String> = [
+    "proc", "sysfs", "devpts", "mqueue", "cgroup", "cgroup2", "devtmpfs", "securityfs", "bpf",
+    "debugfs", "tracefs",
+  ]
+  /// Mounts that engines make by themselves, and of which a guest has its own or no need.
+  private static let left: Set<String> = [
+    "/dev", "/dev/shm", "/dev/mqueue", "/dev/pts", "/proc", "/sys", "/sys/fs/cgroup", "/run",
+    "/run/.containerenv", "/run/secrets", "/etc/passwd", "/etc/group", "/dev/console",
+    "/dev/termination-log",
+  ]
+  private static let engineFiles: Set<String> = ["/etc/hosts", "/etc/hostname", "/etc/resolv.conf"]
+
+  /// File systems in memory, part of a derived manifest.
+  var temporary: [TemporaryMount] = []
+  /// Files that the host hands in.
+  var files: [HostFile] = []
+
+  /// Sorts the mounts of `spec`, refusing what neither a rule nor the table has a place for.
+  ///
+  /// - Parameters:
+  ///   - mounts: The bundle's mounts.
+  ///   - rules: What the manifest lets the host do; nil where it is derived.
+  /// - Throws: ``RuntimeError``, with the line of a manifest that would allow it.
+  init(_ mounts: [BundleSpec.Mount], rules: HostRules?) throws(RuntimeError) {
+    var bytesLeft = Self.filesBytesMax
+    for mount in mounts {
+      let destination = URL(fileURLWithPath: mount.destination).standardizedFileURL.path
+      let type = mount.type ?? "bind"
+      let isBind =
+        type == "bind" || (mount.options ?? []).contains { $0 == "bind" || $0 == "rbind" }
+      if !isBind, Self.kernelTypes.contains(type) { continue }
+      if isBind, Self.engineFiles.contains(destination), let source = mount.source {
+        try copy(source, destination, &bytesLeft)
+        continue
+      }
+      if Self.left.contains(destination) { continue }
+      if type == "tmpfs", !isBind {
+        if rules == nil { temporary.append(try Self.temporary(mount, destination)) }
+        continue
+      }
+      guard isBind, let source = mount.source else {
+        throw RuntimeError(
+          .unsupported, "mount \(destination): a guest cannot mount a \(type) of the host's")
+      }
+      let patterns = rules?.writeFiles ?? []
+      guard patterns.contains(where: { Self.covers($0, destination) }) else {
+        throw RuntimeError(
+          .manifest,
+          "mount \(destination) of the host's \(source): no rule of the manifest allows it; "
+            + "`hostMay: {writeFiles: [\"\(destination)/*\"]}` would let its files be copied in, "
+            + "as untrusted input")
+      }
+      try copyTree(source, destination, &bytesLeft)
+    }
+  }
+
+  private static func covers(_ pattern: String, _ path: String) -> Bool {
+    pattern == path || (pattern.hasSuffix("*") && (path + "/").hasPrefix(pattern.dropLast()))
+  }
+
+  private static func temporary(
+    _ mount: BundleSpec.Mount, _ destination: String
+  ) throws(RuntimeError) -> TemporaryMount {
+    var result = TemporaryMount(destination: destination, sizeBytes: 64 << 20, mode: 0o1777)
+    for option in mount.options ?? [] {
+      let pair = option.split(separator: "=", maxSplits: 1).map(String.init)
+      guard pair.count == 2 else { continue }
+      if pair[0] == "mode", let mode = UInt32(pair[1], radix: 8) { result.mode = mode & 0o7777 }
+      if pair[0] == "size" {
+        let digits = pair[1].prefix(while: \.isNumber)
+        let shifts: [String: UInt64] = ["": 0, "k": 10, "m": 20, "g": 30]
+        guard let number = UInt64(digits), number < 1 << 40,
+          let shift = shifts[pair[1].dropFirst(digits.count).lowercased()]
+        else {
+          throw RuntimeError(
+            .unsupported, "mount \(destination): \(option): expected a size in bytes, k, m or g")
+        }
+        result.sizeBytes = number << shift
+      }
+    }
+    return result
+  }
+
+  private mutating func copyTree(
+    _ source: String, _ destination: String, _ bytesLeft: inout Int
+  ) throws(RuntimeError) {
+    guard let isFolder = isFolder(source) else {
+      throw RuntimeError(.notFound, "mount \(destination): the host has no \(source)")
+    }
+    guard isFolder else { return try copy(source, destination, &bytesLeft) }
+    for name in System.names(in: source).sorted() where !name.hasPrefix("..") {
+      try copyTree("\(source)/\(name)", "\(destination)/\(name)", &bytesLeft)
+    }
+  }
+
+  private mutating func copy(
+    _ source: String, _ destination: String, _ bytesLeft: inout Int
+  ) throws(RuntimeError) {
+    do {
+      let content = try System.contents(source, max: max(0, bytesLeft))
+      let attributes = try? FileManager.default.attributesOfItem(
+        atPath: URL(fileURLWithPath: source).resolvingSymlinksInPath().path)
+      let mode = (attributes?[.posixPermissions] as? NSNumber)?.uint32Value ?? 0o644
+      files.append(
+        HostFile(
+          path: destination, mode: mode & 0o777,
+          uid: (attributes?[.ownerAccountID] as? NSNumber)?.uint32Value ?? 0,
+          gid: (attributes?[.groupOwnerAccountID] as? NSNumber)?.uint32Value ?? 0,
+          content: content))
+      bytesLeft -= content.count
+    } catch {
+      throw RuntimeError(
+        .unsupported,
+        "mount \(destination): \(source) cannot be copied in: \(describe(error)); at most "
+          + "\(Self.filesBytesMax) bytes of files can be handed in")
+    }
+    guard files.count <= HostFile.countMax else {
+      throw RuntimeError(
+        .unsupported, "mount \(destination): more than \(HostFile.countMax) files to hand in")
+    }
+  }
+}

@@ -1,0 +1,104 @@
+import ArcaManifest
+import ArcaTEE
+import CArcaHost
+import Glibc
+
+/// The interfaces of the network namespace that an engine made, connected to taps for the guest.
+///
+/// Whatever comes in at an interface goes out at its tap, and the other way round, so that the
+/// guest stands at the end of the wire with the interface's own addresses and routes.
+struct EngineNetwork {
+  /// One tap for each interface.
+  private(set) var taps: [String] = []
+  /// The hardware addresses of the interfaces, as text.
+  private(set) var hardwareAddresses: [String] = []
+  /// What the guest is to be told.
+  private(set) var host = HostNetwork(interfaces: [], routes: [])
+
+  private static let linksMax = 64
+  private static let addressesMax = 128
+  private static let routesMax = 512
+
+  /// Joins the namespace of process `pid`, for good, and connects its interfaces.
+  static func join(pid: Int32) throws(RuntimeError) -> EngineNetwork {
+    try check(arca_network_enter(pid), "the container's namespace")
+    var links = [arca_link](repeating: arca_link(), count: linksMax)
+    var addresses = [arca_address](repeating: arca_address(), count: addressesMax)
+    var routes = [arca_route](repeating: arca_route(), count: routesMax)
+    // SAFETY: each call writes at most as many items as its array has.
+    let linkCount = try unsafe check(arca_links(&links, Int32(linksMax)), "interfaces")
+    let addressCount = try unsafe check(
+      arca_addresses(&addresses, Int32(addressesMax)), "addresses")
+    let routeCount = try unsafe check(arca_routes(&routes, Int32(routesMax)), "routes")
+    var network = EngineNetwork()
+    for link in links.prefix(linkCount) where link.is_ethernet != 0 && link.is_up != 0 {
+      let name = text(link)
+      // One that an earlier container of the same namespace left is used again.
+      guard !name.hasPrefix("arca-tap") else { continue }
+      try network.connect(
+        link, name, addresses.prefix(addressCount).filter { $0.index == link.index },
+        routes.prefix(routeCount).filter { $0.index == link.index })
+    }
+    return network
+  }
+
+  private mutating func connect(
+    _ link: arca_link, _ name: String, _ addresses: [arca_address], _ routes: [arca_route]
+  ) throws(RuntimeError) {
+    guard taps.count < HostNetwork.interfacesMax else {
+      throw RuntimeError(
+        .unsupported, "network: more than \(HostNetwork.interfacesMax) interfaces")
+    }
+    let tap = "arca-tap\(taps.count)"
+    // SAFETY: the string lives through the call.
+    let index = unsafe arca_tap_make(tap, link.mtu)
+    guard index != -EBUSY else {
+      throw RuntimeError(
+        .unsupported,
+        "network: \(name) already belongs to the TEE of another container in the same namespace; "
+          + "give each container a network of its own")
+    }
+    try Self.check(index, "\(tap) for \(name)")
+    try Self.check(arca_redirect(link.index, index), "redirection from \(name)")
+    try Self.check(arca_redirect(index, link.index), "redirection to \(name)")
+    let hardware = Self.bytes(of: link.mac).prefix(6)
+    taps.append(tap)
+    hardwareAddresses.append(
+      hardware.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined(separator: ":"))
+    let place = UInt32(host.interfaces.count)
+    host.interfaces.append(
+      HostNetwork.Interface(
+        name: name, hardwareAddress: Array(hardware), mtu: link.mtu,
+        // The guest makes the link-local one itself.
+        addresses: addresses.filter { !($0.is_link_local != 0 && $0.bytes_count == 16) }.prefix(16)
+          .map { Array(Self.bytes(of: $0.bytes).prefix(Int($0.bytes_count))) + [$0.prefix] }))
+    // Gateways must be reachable before routes through them are set.
+    for route in routes.sorted(by: { $0.has_gateway < $1.has_gateway })
+    where host.routes.count < HostNetwork.routesMax {
+      let count = Int(route.bytes_count)
+      host.routes.append(
+        HostNetwork.Route(
+          interface: place,
+          destination: Array(Self.bytes(of: route.destination).prefix(count)) + [route.prefix],
+          gateway: route.has_gateway == 0
+            ? [] : Array(Self.bytes(of: route.gateway).prefix(count))))
+    }
+  }
+
+  @discardableResult
+  private static func check(_ result: Int32, _ what: String) throws(RuntimeError) -> Int {
+    guard result >= 0 else {
+      throw RuntimeError(.state, "network: \(what): \(systemReason(-result))")
+    }
+    return Int(result)
+  }
+
+  private static func text(_ link: arca_link) -> String {
+    String(decoding: bytes(of: link.name).prefix { $0 != 0 }, as: UTF8.self)
+  }
+
+  private static func bytes<Tuple>(of tuple: Tuple) -> [UInt8] {
+    // SAFETY: a tuple of bytes is as long as its type, without padding.
+    unsafe withUnsafeBytes(of: tuple) { unsafe Array($0) }
+  }
+}

@@ -1,0 +1,174 @@
+import ArcaBytes
+import ArcaImage
+import ArcaManifest
+import ArcaManifestText
+import ArcaOCI
+import ArcaTEE
+import Foundation
+
+extension OCIStore {
+  /// `create`: makes the outer container of a bundle; the TEE starts with `start`.
+  public func create(_ line: OCICommandLine) throws(RuntimeError) {
+    let id = try line.id()
+    let folder = folder(id)
+    guard !isAccessible(folder, F_OK) else {
+      throw RuntimeError(.name, "container \(id) already exists", exitStatus: 1)
+    }
+    let bundle = URL(fileURLWithPath: line.value("bundle") ?? ".").path
+    let spec = try BundleSpec(bundle: bundle)
+    do throws(RuntimeError) {
+      try makeFolder(folder + "/job")
+      try makeFolder(folder + "/run")
+      if spec.isSandbox {
+        try createSandbox(id, bundle, spec, line)
+      } else {
+        try createTEE(id, bundle, spec, line)
+      }
+    } catch {
+      try? runtime().remove(id)
+      try? FileManager.default.removeItem(atPath: folder)
+      throw error
+    }
+  }
+
+  /// A pod's sandbox holds namespaces and runs nothing of anyone's: it is an ordinary container.
+  private func createSandbox(
+    _ id: String, _ bundle: String, _ spec: BundleSpec, _ line: OCICommandLine
+  ) throws(RuntimeError) {
+    var record = OCIContainerRecord(
+      id: id, bundle: bundle, annotations: spec.annotations ?? [:])
+    record.isSandbox = true
+    try write(folder(id) + "/record", record.encoded())
+    try runtime().perform(
+      ["create", "--bundle", bundle] + passed(line) + [id], log: folder(id) + "/outer.log")
+  }
+
+  private func createTEE(
+    _ id: String, _ bundle: String, _ spec: BundleSpec, _ line: OCICommandLine
+  ) throws(RuntimeError) {
+    let folder = folder(id)
+    let kind = try spec.kind() ?? installation.strongestKind
+    let root = try spec.rootFolder(bundle)
+    let image: PreparedImage
+    do {
+      image = try ImageStore(dataDirectory: installation.data).prepare(folder: root)
+    } catch {
+      throw RuntimeError(.state, "root file system: \(error.detail)")
+    }
+    let workload = try BundleWorkload(spec, image: image)
+    let limits = try BundleLimits(spec)
+    let hardware =
+      kind.isSimulated
+      ? nil : try HostHardware(RunRequest(image: bundle, kind: kind), installation)
+    let accelerator =
+      hardware == nil ? AcceleratorProbe(installation).accelerator() : Accelerator.kvm
+    var launch = LaunchDescription(
+      kind: kind, expected: try installation.guestDigests(for: kind),
+      hostData: workload.manifest.digest, vcpus: limits.vcpus,
+      memoryMiB: limits.memoryMiB ?? RunRequest.memoryMiBDefault, accelerator: accelerator,
+      passesInput: workload.manifest.hostMay.sendInput,
+      hasTerminal: workload.input.terminal != nil)
+    launch.isSupervised = false
+    launch.keyBroker = workload.manifest.brokerEndpoint
+    launch.hardware = hardware?.launch
+    launch.vmm = hardware?.vmm ?? []
+    let outer = OuterContainer(
+      id: id, folder: folder, root: try OuterRoot(installation).prepare(),
+      guest: installation.guest, rootFilesystem: image.rootfsPath,
+      simulatedKey: kind.isSimulated ? try installation.simulatedKey(kind) : nil,
+      hardware: hardware, accelerator: accelerator,
+      limitedMemoryMiB: limits.memoryMiB, engine: spec)
+    var record = OCIContainerRecord(
+      id: id, bundle: bundle, annotations: spec.annotations ?? [:])
+    record.workloadDigest = workload.manifest.digest
+    record.tee = kind.rawValue
+    try write(folder + "/record", record.encoded())
+    try write(folder + "/job/launch", launch.encoded())
+    try write(folder + "/job/manifest", workload.manifest.encoded())
+    try write(folder + "/job/host-input", workload.input.encoded())
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    guard let configuration = try? encoder.encode(outer.spec) else {
+      throw RuntimeError(.state, "\(folder)/config.json: cannot be written")
+    }
+    try write(folder + "/config.json", Array(configuration))
+    let runtime = try runtime()
+    let place =
+      runtime.takesConfiguration
+      ? ["--bundle", bundle, "--config", folder + "/config.json"] : ["--bundle", folder]
+    // The image is held until the outer container has mounted it, which then keeps the file.
+    try withExtendedLifetime(image) { () throws(RuntimeError) in
+      _ = try runtime.perform(["create"] + place + passed(line) + [id], log: folder + "/outer.log")
+    }
+    guard workload.manifest.hasNetwork else { return }
+    // The engine's hooks have run by now, so the namespace is as the engine wants it.
+    let network = try EngineNetwork.join(pid: Int32(try state(id).pid))
+    guard !network.taps.isEmpty else { return }
+    launch.taps = network.taps
+    launch.hardwareAddresses = network.hardwareAddresses
+    var input = workload.input
+    input.network = network.host
+    try write(folder + "/job/launch", launch.encoded())
+    try write(folder + "/job/host-input", input.encoded())
+  }
+
+  private func passed(_ line: OCICommandLine) -> [String] {
+    var arguments: [String] = []
+    for name in ["pid-file", "console-socket"] {
+      if let value = line.value(name) { arguments += ["--\(name)", value] }
+    }
+    return arguments
+  }
+
+  func write(_ path: String, _ bytes: [UInt8]) throws(RuntimeError) {
+    do {
+      try System.replace(path, with: bytes)
+    } catch {
+      throw RuntimeError(error)
+    }
+  }
+}
+
+extension BundleSpec {
+  init(bundle: String) throws(RuntimeError) {
+    let path = bundle + "/config.json"
+    do {
+      let bytes = try System.contents(path, max: 16 << 20)
+      self = try JSONDecoder().decode(BundleSpec.self, from: Data(bytes))
+    } catch let error as TEEError {
+      throw RuntimeError(.usage, "bundle \(bundle): \(describe(error))")
+    } catch {
+      throw RuntimeError(.usage, "\(path): not a runtime configuration: \(error)")
+    }
+    guard ociVersion.hasPrefix("1.") else {
+      throw RuntimeError(.unsupported, "\(path): ociVersion is \(ociVersion), expected 1.x")
+    }
+  }
+
+  /// Whether the container is a pod's sandbox (containerd's and CRI-O's words).
+  var isSandbox: Bool {
+    ["io.kubernetes.cri.container-type", "io.kubernetes.cri-o.ContainerType"].contains {
+      annotations?[$0] == "sandbox"
+    } || annotations?["io.podman.annotations.infra"] != nil
+  }
+
+  /// The kind of TEE that an annotation asks for, or nil where none does.
+  func kind() throws(RuntimeError) -> LaunchKind? {
+    guard let name = annotations?["dev.arca.tee"] else { return nil }
+    guard let kind = LaunchKind(rawValue: name) else {
+      throw RuntimeError(
+        .unsupported,
+        "annotation dev.arca.tee: found \(name), expected one of "
+          + LaunchKind.allCases.map(\.rawValue).joined(separator: ", "))
+    }
+    return kind
+  }
+
+  func rootFolder(_ bundle: String) throws(RuntimeError) -> String {
+    guard let path = root?.path else {
+      throw RuntimeError(.usage, "bundle \(bundle): its configuration names no root")
+    }
+    let full = path.hasPrefix("/") ? path : bundle + "/" + path
+    return URL(fileURLWithPath: full).resolvingSymlinksInPath().path
+  }
+}
