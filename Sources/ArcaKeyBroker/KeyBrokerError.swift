@@ -40,6 +40,8 @@ public struct KeyBrokerError: Error, Sendable, CustomStringConvertible {
     case missingResource = "missing-resource"
     /// The resource was released for this session's nonce before.
     case alreadyReleased = "already-released"
+    /// A counter that is not what the caller expected it to be.
+    case counterConflict = "counter-conflict"
     /// A policy that cannot be read or leaves something out.
     case invalidPolicy = "invalid-policy"
     /// A configuration that cannot be read or leaves something out.
@@ -50,6 +52,8 @@ public struct KeyBrokerError: Error, Sendable, CustomStringConvertible {
     case corrupted
     /// The store failed.
     case store
+    /// A backup is being restored into the store.
+    case restoring
     /// The audit log's chain does not hold.
     case auditChain = "audit-chain"
   }

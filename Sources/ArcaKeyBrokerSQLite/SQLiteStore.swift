@@ -9,8 +9,14 @@ import GRDB
 public final class SQLiteStore: KeyBrokerStore {
   private let database: DatabasePool
 
-  /// Opens the database at `path`, making it where there is none.
-  public init(path: String) throws(KeyBrokerError) {
+  /// Opens the database at `path`; makes it where there is none, if `creates`.
+  ///
+  /// A broker does not make one when it starts: a store that went missing is not an empty one.
+  public init(path: String, creates: Bool = true) throws(KeyBrokerError) {
+    guard creates || FileManager.default.fileExists(atPath: path) else {
+      throw KeyBrokerError(
+        .store, "\(path): no such store; make it with arca-kbs init, or restore a backup")
+    }
     var configuration = Configuration()
     configuration.busyMode = .timeout(10)
     configuration.prepareDatabase { try $0.execute(sql: "PRAGMA synchronous = FULL") }
@@ -19,6 +25,15 @@ public final class SQLiteStore: KeyBrokerStore {
       try Self.migrator.migrate(database)
     } catch {
       throw KeyBrokerError(.store, "\(path): \(error)")
+    }
+  }
+
+  /// Closes the database, whose write-ahead log is then merged into it.
+  public func close() throws(KeyBrokerError) {
+    do {
+      try database.close()
+    } catch {
+      throw KeyBrokerError(.store, "closing the database: \(error)")
     }
   }
 
@@ -37,6 +52,8 @@ public final class SQLiteStore: KeyBrokerStore {
           CREATE TABLE resource (
             path TEXT PRIMARY KEY, keyID TEXT NOT NULL, wrappedKey BLOB NOT NULL, box BLOB NOT NULL,
             updated INTEGER NOT NULL) STRICT;
+          CREATE TABLE counter (path TEXT PRIMARY KEY, generation INTEGER NOT NULL) STRICT;
+          CREATE TABLE policy (id INTEGER PRIMARY KEY CHECK (id = 1), record BLOB NOT NULL) STRICT;
           CREATE TABLE audit (
             sequence INTEGER PRIMARY KEY, text TEXT NOT NULL, hash BLOB NOT NULL) STRICT;
           CREATE TRIGGER auditUpdate BEFORE UPDATE ON audit
@@ -48,21 +65,7 @@ public final class SQLiteStore: KeyBrokerStore {
     return migrator
   }
 
-  /// Copies the database to a new file at `path`, consistent while it is in use.
-  public func backup(to path: String) throws(KeyBrokerError) {
-    guard !FileManager.default.fileExists(atPath: path) else {
-      throw KeyBrokerError(.store, "\(path): exists already and is not replaced")
-    }
-    do {
-      let copy = try DatabaseQueue(path: path)
-      try database.backup(to: copy)
-      try copy.close()
-    } catch {
-      throw KeyBrokerError(.store, "backup to \(path): \(error)")
-    }
-  }
-
-  private func write<Value: Sendable>(
+  func write<Value: Sendable>(
     _ body: @escaping @Sendable (Database) throws -> Value
   ) async throws(KeyBrokerError) -> Value {
     do {
@@ -74,11 +77,12 @@ public final class SQLiteStore: KeyBrokerStore {
     }
   }
 
-  private func read<Value: Sendable>(
-    _ body: @escaping @Sendable (Database) throws -> Value
-  ) async throws(KeyBrokerError) -> Value {
+  // Reading waits for nobody in WAL mode, so it is not worth a change of threads.
+  func read<Value>(
+    _ body: (Database) throws -> Value
+  ) throws(KeyBrokerError) -> Value {
     do {
-      return try await database.read(body)
+      return try database.read(body)
     } catch let error as KeyBrokerError {
       throw error
     } catch {
@@ -108,7 +112,7 @@ extension SQLiteStore {
 
   /// The session, or nil.
   public func session(_ id: String) async throws(KeyBrokerError) -> SessionRecord? {
-    try await read { database in
+    try read { database in
       guard
         let row = try Row.fetchOne(
           database, sql: "SELECT nonce, tee, expires, attestation FROM session WHERE id = ?",
@@ -168,7 +172,7 @@ extension SQLiteStore {
 extension SQLiteStore {
   /// The sealed resource, or nil.
   public func resource(_ path: ResourcePath) async throws(KeyBrokerError) -> SealedResource? {
-    try await read { database in
+    try read { database in
       try Row.fetchOne(
         database, sql: "SELECT * FROM resource WHERE path = ?", arguments: [path.description]
       ).map(Self.resource)
@@ -177,7 +181,7 @@ extension SQLiteStore {
 
   /// Every resource without its content, by path.
   public func resources() async throws(KeyBrokerError) -> [ResourceSummary] {
-    try await read { database in
+    try read { database in
       try Row.fetchAll(
         database,
         sql: "SELECT path, keyID, length(box) - 28 AS size, updated FROM resource ORDER BY path"
@@ -223,14 +227,14 @@ extension SQLiteStore {
     }
   }
 
-  private static func resource(_ row: Row) throws -> SealedResource {
+  static func resource(_ row: Row) throws -> SealedResource {
     let (wrappedKey, box): (Data, Data) = (row["wrappedKey"], row["box"])
     return SealedResource(
       path: try ResourcePath(row["path"]), keyID: row["keyID"], wrappedKey: Array(wrappedKey),
       box: Array(box), updated: row["updated"])
   }
 
-  private static func put(_ resource: SealedResource, _ database: Database) throws {
+  static func put(_ resource: SealedResource, _ database: Database) throws {
     try database.execute(
       sql: "INSERT OR REPLACE INTO resource (path, keyID, wrappedKey, box, updated) "
         + "VALUES (?, ?, ?, ?, ?)",
@@ -238,49 +242,5 @@ extension SQLiteStore {
         resource.path.description, resource.keyID, Data(resource.wrappedKey), Data(resource.box),
         resource.updated,
       ])
-  }
-}
-
-// MARK: - Audit log
-
-extension SQLiteStore {
-  /// Appends to the audit log.
-  public func append(_ event: AuditEvent) async throws(KeyBrokerError) {
-    try await write { try Self.append(event, $0) }
-  }
-
-  /// The last audit entry, or nil where there is none.
-  public func auditHead() async throws(KeyBrokerError) -> AuditEntry? {
-    try await read(Self.head)
-  }
-
-  /// Audit entries in order.
-  public func auditEntries(
-    from first: Int64, limit: Int
-  ) async throws(KeyBrokerError) -> [AuditEntry] {
-    try await read { database in
-      try Row.fetchAll(
-        database, sql: "SELECT * FROM audit WHERE sequence >= ? ORDER BY sequence LIMIT ?",
-        arguments: [first, limit]
-      ).map(Self.entry)
-    }
-  }
-
-  private static func append(_ event: AuditEvent, _ database: Database) throws {
-    let entry = AuditEntry(event, after: try head(database))
-    try database.execute(
-      sql: "INSERT INTO audit (sequence, text, hash) VALUES (?, ?, ?)",
-      arguments: [entry.sequence, entry.text, Data(entry.hash)])
-  }
-
-  private static func head(_ database: Database) throws -> AuditEntry? {
-    try Row.fetchOne(
-      database, sql: "SELECT * FROM audit ORDER BY sequence DESC LIMIT 1"
-    ).map(entry)
-  }
-
-  private static func entry(_ row: Row) -> AuditEntry {
-    let hash: Data = row["hash"]
-    return AuditEntry(sequence: row["sequence"], text: row["text"], hash: Array(hash))
   }
 }

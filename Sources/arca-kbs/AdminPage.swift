@@ -30,7 +30,8 @@ struct AdminPage {
 
   /// The overview: attestations and releases as they come, the fleet's TCB, the resources.
   static func overview(
-    entries: [AuditEntry], resources: [ResourceSummary], simulation: Bool
+    entries: [AuditEntry], resources: [ResourceSummary], counters: [GenerationCounter],
+    simulation: Bool
   ) -> String {
     let events = entries.compactMap { entry in
       (try? StrictJSON(parsing: Array(entry.text.utf8))).map { (entry.sequence, $0) }
@@ -51,6 +52,9 @@ struct AdminPage {
       <h2>Resources</h2>
       <table><thead><tr><th>Path<th>Bytes<th>Master key<th>Set</tr></thead>
       <tbody>\(resources.map(row).joined())</tbody></table>
+      <h2>Counters</h2>
+      <table><thead><tr><th>Path<th>Generation</tr></thead>
+      <tbody>\(counters.map(row).joined())</tbody></table>
       """, refreshes: true)
   }
 
@@ -91,6 +95,10 @@ struct AdminPage {
     <tr><td>\(escape(resource.path.description))<td>\(resource.size)<td>\(escape(resource.keyID))\
     <td>\(VerificationTime(unixSeconds: resource.updated).text)</tr>
     """
+  }
+
+  private static func row(_ counter: GenerationCounter) -> String {
+    "<tr><td>\(escape(counter.path.description))<td>\(counter.generation)</tr>"
   }
 
   private static func mark(_ details: StrictJSON?) -> String {

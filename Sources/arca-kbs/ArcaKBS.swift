@@ -1,4 +1,6 @@
 import ArcaKeyBroker
+import ArcaKeyBrokerEtcd
+import ArcaKeyBrokerPKCS11
 import ArcaKeyBrokerSQLite
 import ArgumentParser
 import Foundation
@@ -17,7 +19,8 @@ struct ArcaKBS: AsyncParsableCommand {
       """,
     subcommands: [
       InitCommand.self, ServeCommand.self, ResourceCommand.self, PolicyCommand.self,
-      TokenCommand.self, AuditCommand.self, RotateCommand.self, BackupCommand.self,
+      CounterCommand.self, PinCommand.self, TokenCommand.self, AuditCommand.self,
+      RotateCommand.self, BackupCommand.self, RestoreCommand.self,
     ])
 
   /// Runs the command that the arguments name; whatever it makes is for its owner alone.
@@ -57,15 +60,30 @@ struct FolderOption: ParsableArguments {
     guard let content = FileManager.default.contents(atPath: folder.configuration) else {
       throw CommandError("\(folder.configuration): cannot be read; make it with arca-kbs init")
     }
-    return try BrokerConfiguration(yaml: String(decoding: content, as: UTF8.self))
+    return try BrokerConfiguration(yaml: String(decoding: content, as: UTF8.self), in: folder)
   }
 
-  /// Opens the store.
-  func store() throws -> SQLiteStore { try SQLiteStore(path: folder.database) }
+  /// Opens the store; the embedded one stays in use until the process ends.
+  func store(creates: Bool = false) async throws -> any KeyBrokerStore {
+    if let service = try readConfiguration().etcd { return try await EtcdStore(service) }
+    try FolderLock.hold(folder.lock, exclusively: false)
+    return try SQLiteStore(path: folder.database, creates: creates)
+  }
+
+  /// The master keys, in the token or in files.
+  func keyring() throws -> any MasterKeyring {
+    if let token = try readConfiguration().token { return try TokenKeyring(token) }
+    return try MasterKeyFiles(folder: folder.masterKeys)
+  }
 
   /// Puts the broker of the folder together.
   func broker(
     report: @escaping @Sendable (AttestationError) -> Void = { note("collateral: \($0.detail)") }
+  ) async throws -> KeyBroker { try broker(over: try await store(), report: report) }
+
+  /// Puts the broker of the folder together over a store that is open.
+  func broker(
+    over store: any KeyBrokerStore, report: @escaping @Sendable (AttestationError) -> Void
   ) throws -> KeyBroker {
     let configuration = try readConfiguration()
     let clock: @Sendable () -> Int64 = { Int64(Date().timeIntervalSince1970) }
@@ -77,11 +95,10 @@ struct FolderOption: ParsableArguments {
       roots.append(Array(root))
     }
     return KeyBroker(
-      store: try store(), keys: try MasterKeys(folder: folder.masterKeys),
+      store: store, keys: MasterKeys(try keyring()),
       judge: try EvidenceJudge(
         dangerouslyAcceptingSimulatedEvidence: configuration.dangerouslyAcceptSimulatedEvidence,
         simulatedRoots: roots),
-      policy: PolicySource(path: folder.policy),
       tokens: try folder.tokenIssuer(configuration.issuer),
       endorsements: BrokerCollateral(
         folder: folder.collateral, sources: configuration.sources, clock: clock, report: report),

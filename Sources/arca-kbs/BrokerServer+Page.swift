@@ -52,7 +52,8 @@ extension BrokerServer {
       return html(
         AdminPage.overview(
           entries: try await broker.latestAudit(Self.entriesShown),
-          resources: try await broker.listResources(), simulation: acceptsSimulation))
+          resources: try await broker.listResources(),
+          counters: try await broker.listCounters(), simulation: acceptsSimulation))
     } catch {
       logger.error("page", metadata: ["why": "\(error.detail)"])
       return Response(status: .internalServerError)

@@ -9,6 +9,7 @@ struct BrokerServer: Sendable {
   static let cookie = "kbs-session-id"
 
   let broker: KeyBroker
+  let folder: BrokerFolder
   let administrators: Administrators
   let bodyBytesMax: Int
   let acceptsSimulation: Bool
@@ -40,6 +41,8 @@ struct BrokerServer: Sendable {
         return nil
       }
     }
+    group.get("counter/**") { request, _ in await counter(request, advances: false) }
+    group.post("counter/**") { request, _ in await counter(request, advances: true) }
     group.get("resources") { request, _ in
       try await administer(request) { _, _ in
         StrictJSON.array(
@@ -59,7 +62,9 @@ struct BrokerServer: Sendable {
         else {
           throw KeyBrokerError(.malformed, "resource-policy: expected policy in base64url")
         }
-        try await broker.installPolicy(yaml, by: name)
+        // Reference values go by the names of files in the broker's folder.
+        try await broker.installPolicy(
+          StoredPolicy(yaml: yaml, besideFile: folder.configuration), by: name)
         return nil
       }
     }
@@ -90,15 +95,33 @@ struct BrokerServer: Sendable {
   }
 
   private func resource(_ request: Request) async -> Response {
-    let authorization = request.headers[.authorization]
-    let token = authorization.flatMap { $0.hasPrefix("Bearer ") ? String($0.dropFirst(7)) : nil }
     do {
       let jwe = try await broker.resource(
-        Self.resourcePath(request), session: request.cookies[Self.cookie]?.value, token: token)
+        Self.resourcePath(request), session: request.cookies[Self.cookie]?.value,
+        token: Self.bearerToken(request))
       broker.metrics.count("resource", "ok")
       return json(jwe)
     } catch {
       return refuse("resource", error)
+    }
+  }
+
+  private func counter(_ request: Request, advances: Bool) async -> Response {
+    do {
+      let jwe = try await broker.counter(
+        String(request.uri.path.dropFirst("/kbs/v0/counter/".count)),
+        query: request.uri.query ?? "", advances: advances,
+        session: request.cookies[Self.cookie]?.value, token: Self.bearerToken(request))
+      broker.metrics.count("counter", "ok")
+      return json(jwe)
+    } catch {
+      return refuse("counter", error)
+    }
+  }
+
+  private static func bearerToken(_ request: Request) -> String? {
+    request.headers[.authorization].flatMap {
+      $0.hasPrefix("Bearer ") ? String($0.dropFirst(7)) : nil
     }
   }
 
@@ -145,7 +168,7 @@ struct BrokerServer: Sendable {
       status: .ok, headers: headers, body: .init(byteBuffer: ByteBuffer(string: text)))
   }
 
-  /// The refusal in the protocol's form: 401 whatever it is.
+  /// The refusal in the protocol's form: 401 whatever it is, but for a counter's conflict.
   ///
   /// A resource that is missing, not named by a rule, refused by one or released before gives one
   /// and the same answer; the audit log tells them apart.
@@ -161,11 +184,12 @@ struct BrokerServer: Sendable {
     case .notAttested: (variant, detail) = ("UnauthenticatedCookie", error.description)
     case .invalidToken: (variant, detail) = ("TokenVerifierError", error.description)
     case .invalidAdminToken: (variant, detail) = ("AdminAuthError", error.description)
-    case .store, .corrupted, .keyFile:
+    case .store, .corrupted, .keyFile, .restoring, .auditChain:
       (variant, detail) = ("InternalError", "the broker failed; its log says why")
+    case .counterConflict: (variant, detail) = ("CounterConflict", error.description)
     default:
       (variant, detail) =
-        call == "resource"
+        call == "resource" || call == "counter"
         ? ("PolicyDeny", "the resource is not released to this attester")
         : ("AttestationError", error.description)
     }
@@ -174,7 +198,8 @@ struct BrokerServer: Sendable {
       ("detail", .string(detail))
     ).compact
     return Response(
-      status: .unauthorized, headers: [.contentType: "application/json"],
+      status: error.code == .counterConflict ? .conflict : .unauthorized,
+      headers: [.contentType: "application/json"],
       body: .init(byteBuffer: ByteBuffer(string: body)))
   }
 }

@@ -1,13 +1,15 @@
 import ArcaKeyBroker
+import ArcaKeyBrokerPKCS11
 import ArgumentParser
 import Crypto
 import Foundation
 import SwiftASN1
 import TEEAttestation
+import TEEEvidence
 import X509
 
 /// `arca-kbs init`: makes a broker's folder.
-struct InitCommand: ParsableCommand {
+struct InitCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "init",
     abstract: "Make a broker's folder: configuration, keys, certificate, an empty policy.")
@@ -32,7 +34,29 @@ struct InitCommand: ParsableCommand {
       valueName: "ark.der"))
   var dangerouslyAcceptSimulatedRoot: [String] = []
 
-  func run() throws {
+  @Option(
+    help: ArgumentHelp(
+      "Accept evidence of the simulated vendor in this folder, as arca makes it; no hardware "
+        + "protects anything.", valueName: "folder"))
+  var simulatedVendor: String?
+
+  @Option(help: "The store: sqlite, embedded; or etcd, shared by several brokers.")
+  var store = Store.sqlite
+
+  @OptionGroup(title: "etcd") var etcd: EtcdOptions
+
+  @OptionGroup(title: "Master key in a PKCS#11 token") var pkcs11: TokenOptions
+
+  enum Store: String, ExpressibleByArgument, CaseIterable {
+    case sqlite, etcd
+  }
+
+  func validate() throws {
+    try etcd.validate(isUsed: store == .etcd)
+    _ = try pkcs11.isUsed()
+  }
+
+  func run() async throws {
     let folder = option.folder
     guard !FileManager.default.fileExists(atPath: folder.configuration) else {
       throw CommandError("\(folder.configuration): exists already and is not replaced")
@@ -41,7 +65,6 @@ struct InitCommand: ParsableCommand {
       try FileManager.default.createDirectory(
         atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
     }
-    try MasterKeys.make(in: folder.masterKeys)
     try write(P256.Signing.PrivateKey().pemRepresentation, to: folder.tokenKey)
     let administrator = P256.Signing.PrivateKey()
     try write(administrator.pemRepresentation, to: folder.administratorKey)
@@ -50,27 +73,65 @@ struct InitCommand: ParsableCommand {
     try makeCertificate(folder)
     var yaml = BrokerConfiguration.initial.replacingOccurrences(
       of: "127.0.0.1:8443", with: listen)
-    if !dangerouslyAcceptSimulatedRoot.isEmpty {
-      yaml = yaml.replacingOccurrences(of: "Evidence: false", with: "Evidence: true")
-      // Simulated evidence brings all that vouches for it, and no vendor knows it.
-      yaml = yaml.replacingOccurrences(
-        of: "amdService: vendor\nintelService: vendor\n", with: "")
-      yaml += "simulatedRoots:\n"
-      for (index, root) in dangerouslyAcceptSimulatedRoot.enumerated() {
-        guard let content = FileManager.default.contents(atPath: root) else {
-          throw CommandError("\(root): cannot be read")
-        }
-        try PrivateFile.write(Array(content), to: folder.file("simulated-root-\(index + 1).der"))
-        yaml += "  - simulated-root-\(index + 1).der\n"
-      }
+    let roots =
+      dangerouslyAcceptSimulatedRoot + (simulatedVendor.map { ["\($0)/ark.der"] } ?? [])
+    if !roots.isEmpty { yaml = try acceptingSimulation(roots, yaml) }
+    if let simulatedVendor { try copyCollateral(of: simulatedVendor) }
+    if store == .etcd { yaml += etcd.yaml }
+    if try pkcs11.isUsed() { yaml += pkcs11.yaml }
+    let configuration = try BrokerConfiguration(yaml: yaml, in: folder)
+    if let token = configuration.token {
+      _ = try TokenKeyring(token, makesFirst: true)
+    } else {
+      try MasterKeyFiles.make(in: folder.masterKeys)
     }
-    _ = try BrokerConfiguration(yaml: yaml)
-    try write("version: 1\nrules: []\n", to: folder.policy)
     try write(yaml, to: folder.configuration)
-    _ = try option.store()
+    do {
+      try await makeStore()
+    } catch {
+      // The folder counts as made when its configuration is there.
+      try? FileManager.default.removeItem(atPath: folder.configuration)
+      throw error
+    }
     print("made \(folder.path)")
-    if !dangerouslyAcceptSimulatedRoot.isEmpty {
+    print("pin \(try folder.pin())")
+    if !roots.isEmpty {
       print("warning: SIMULATED evidence is accepted; secrets are not protected by hardware")
+    }
+  }
+
+  private func makeStore() async throws {
+    let store = try await option.store(creates: true)
+    if try await store.policy() == nil {
+      let policy = try StoredPolicy(yaml: "version: 1\nrules: []\n") { _ in nil }
+      try await option.broker(over: store) { _ in }.installPolicy(
+        policy, by: FolderOption.localName)
+    }
+  }
+
+  private func acceptingSimulation(_ roots: [String], _ yaml: String) throws -> String {
+    var yaml = yaml.replacingOccurrences(of: "Evidence: false", with: "Evidence: true")
+    // No vendor's service knows of simulated evidence.
+    yaml = yaml.replacingOccurrences(of: "amdService: vendor\nintelService: vendor\n", with: "")
+    yaml += "simulatedRoots:\n"
+    for (index, root) in roots.enumerated() {
+      let name = "simulated-root-\(index + 1).der"
+      try PrivateFile.write(Array(try readInput(root)), to: option.folder.file(name))
+      yaml += "  - \(name)\n"
+    }
+    return yaml
+  }
+
+  // For evidence that brings no certificates; which line the vendor pretends to make is left open.
+  private func copyCollateral(of vendor: String) throws {
+    for product in SNPProduct.allCases {
+      let bundle = "\(option.folder.collateral)/snp-\(product)"
+      try FileManager.default.createDirectory(
+        atPath: bundle, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+      for file in [CollateralBundle.File.ark, .ask, .vcek, .revocationList] {
+        try PrivateFile.write(
+          Array(try readInput("\(vendor)/\(file.rawValue)")), to: "\(bundle)/\(file.rawValue)")
+      }
     }
   }
 

@@ -16,8 +16,7 @@ struct PolicyCommand: AsyncParsableCommand {
     @Argument(help: "The policy, YAML.") var file: String
 
     func run() throws {
-      let yaml = String(decoding: try readInput(file), as: UTF8.self)
-      let policy = try PolicySource(path: file).parse(yaml)
+      let policy = try ReleasePolicy(stored: try readPolicy(file))
       print("\(file): a policy of \(policy.rules.count) rules")
       for rule in policy.rules where rule.dangerouslyAcceptSimulatedEvidence {
         print("warning: rule \(rule.name) accepts SIMULATED evidence")
@@ -33,8 +32,8 @@ struct PolicyCommand: AsyncParsableCommand {
     @Argument(help: "The policy, YAML; - for standard input.") var file: String
 
     func run() async throws {
-      let yaml = String(decoding: try readInput(file), as: UTF8.self)
-      try await option.broker().installPolicy(yaml, by: FolderOption.localName)
+      let policy = try readPolicy(file)
+      try await option.broker().installPolicy(policy, by: FolderOption.localName)
     }
   }
 
@@ -70,4 +69,11 @@ struct PolicyCommand: AsyncParsableCommand {
       if grant.simulated { print("simulated: no hardware stands behind the evidence") }
     }
   }
+}
+
+/// The policy in a file, with the reference values beside it that it names; for standard input they
+/// are looked for where the command runs.
+func readPolicy(_ file: String) throws -> StoredPolicy {
+  let yaml = String(decoding: try readInput(file), as: UTF8.self)
+  return try StoredPolicy(yaml: yaml, besideFile: file)
 }

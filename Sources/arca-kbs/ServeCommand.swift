@@ -1,4 +1,5 @@
 import ArcaKeyBroker
+import ArcaKeyBrokerEtcd
 import ArgumentParser
 import Foundation
 import Hummingbird
@@ -18,16 +19,17 @@ struct ServeCommand: AsyncParsableCommand {
     LoggingSystem.bootstrap { StreamLogHandler.standardError(label: $0) }
     let logger = Logger(label: "arca-kbs")
     let configuration = try option.readConfiguration()
-    let broker = try option.broker { error in
+    let store = try await option.store()
+    let broker = try option.broker(over: store) { error in
       logger.error("collateral", metadata: ["why": "\(error.detail)"])
     }
     let folder = option.folder
-    _ = try broker.policy.current()
+    _ = try await broker.checkPolicy()
     if configuration.dangerouslyAcceptSimulatedEvidence {
       logger.warning("SIMULATED evidence is accepted; secrets are not protected by hardware")
     }
     let server = BrokerServer(
-      broker: broker, administrators: try folder.readAdministrators(),
+      broker: broker, folder: folder, administrators: try folder.readAdministrators(),
       bodyBytesMax: configuration.bodyBytesMax,
       acceptsSimulation: configuration.dangerouslyAcceptSimulatedEvidence, logger: logger)
     var application = Application(
@@ -49,9 +51,35 @@ struct ServeCommand: AsyncParsableCommand {
           await broker.refreshEndorsements()
         }
       }
-      try await serving.runService()
-      group.cancelAll()
+      if let shared = store as? EtcdStore {
+        let name = "\(configuration.host):\(configuration.port)-\(UUID().uuidString)"
+        let replica = try await shared.announce(name)
+        group.addTask { try await Self.keepAnnounced(name, replica, in: shared, logger) }
+      }
+      group.addTask { try await serving.runService() }
+      // Whichever ends first ends the broker; only serving ends without an error.
+      defer { group.cancelAll() }
+      try await group.next()
     }
+  }
+
+  private static func keepAnnounced(
+    _ name: String, _ first: EtcdReplica, in store: EtcdStore, _ logger: Logger
+  ) async throws {
+    var replica = first
+    while !Task.isCancelled {
+      do {
+        try await Task.sleep(for: .seconds(EtcdReplica.seconds / 3))
+        if try await !store.renew(replica) { replica = try await store.announce(name) }
+      } catch is CancellationError {
+        break
+      } catch let error as KeyBrokerError where error.code != .restoring {
+        logger.error("announcing", metadata: ["why": "\(error.detail)"])
+      }
+    }
+    // In a task of its own, since this one is cancelled.
+    let last = replica
+    try await Task { try await store.withdraw(last) }.value
   }
 
   private func tlsConfiguration(_ folder: BrokerFolder) throws -> TLSConfiguration {

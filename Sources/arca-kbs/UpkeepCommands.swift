@@ -1,6 +1,5 @@
 import ArcaBytes
 import ArcaKeyBroker
-import ArcaKeyBrokerSQLite
 import ArgumentParser
 import Foundation
 import TEEAttestation
@@ -66,7 +65,7 @@ struct AuditCommand: AsyncParsableCommand {
     @Option(help: "A head noted before; the log must hold it.") var head: String?
 
     func run() async throws {
-      let chain = try await AuditChain.verify(option.store(), containing: head)
+      let chain = try await AuditChain.verify(await option.store(), containing: head)
       print("\(chain.count) entries, head \(Hex.encode(chain.head))")
     }
   }
@@ -78,7 +77,7 @@ struct AuditCommand: AsyncParsableCommand {
     @Option(help: "The first entry to print.") var from: Int64 = 1
 
     func run() async throws {
-      let store = try option.store()
+      let store = try await option.store()
       var next = max(1, from)
       while true {
         let entries = try await store.auditEntries(from: next, limit: 1000)
@@ -96,37 +95,16 @@ struct RotateCommand: AsyncParsableCommand {
     commandName: "rotate",
     abstract: "Make a new master key and wrap every resource's key under it.",
     discussion: """
-      The old key's file stays until you remove it: backups made before need it. A broker that is
+      The old key stays until you remove it: backups made before need it. A broker that is
       running reads the new key when it meets it.
       """)
 
   @OptionGroup var option: FolderOption
 
   func run() async throws {
-    let broker = try option.broker()
-    let id = try MasterKeys.make(in: option.folder.masterKeys)
+    let broker = try await option.broker()
+    let id = try option.keyring().make()
     try await broker.rotate(by: FolderOption.localName)
     print("master key \(id) is in use")
-  }
-}
-
-/// `arca-kbs backup`: a consistent copy of the store.
-struct BackupCommand: AsyncParsableCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "backup",
-    abstract: "Copy the store to a file while it is in use.",
-    discussion: """
-      Resources stay encrypted in the copy; keep master keys apart from it. To restore, stop the
-      broker and put the copy in place of broker.db, without broker.db-wal and broker.db-shm.
-      """)
-
-  @OptionGroup var option: FolderOption
-  @Argument(help: "The file to make.") var file: String
-
-  func run() async throws {
-    let store = try option.store()
-    try store.backup(to: file)
-    let copied = try await AuditChain.verify(try SQLiteStore(path: file))
-    print("copied; audit log of \(copied.count) entries, head \(Hex.encode(copied.head))")
   }
 }

@@ -27,7 +27,7 @@ enum TestVendor {
     at: VerificationTime(unixSeconds: 1_780_000_000))
 }
 
-enum FixtureError: Error { case noVendor }
+enum FixtureError: Error { case noVendor, noEtcd, noToken }
 
 /// A broker in a folder of its own, and an attester.
 final class BrokerFixture: Sendable {
@@ -63,25 +63,24 @@ final class BrokerFixture: Sendable {
     policy: String = BrokerFixture.policy(), simulation: Bool = true,
     limits: KeyBroker.Limits = .init(), roots: [[UInt8]] = [],
     endorsements: Endorsements = Endorsements()
-  ) throws {
+  ) async throws {
     guard let amd = TestVendor.amd else { throw FixtureError.noVendor }
     self.amd = amd
     folder = NSTemporaryDirectory() + "/arca-kbs-test-\(UUID().uuidString)"
     try FileManager.default.createDirectory(
       atPath: folder + "/keys", withIntermediateDirectories: true)
-    try MasterKeys.make(in: folder + "/keys")
-    try Data(policy.utf8).write(to: URL(fileURLWithPath: folder + "/policy.yaml"))
+    try MasterKeyFiles.make(in: folder + "/keys")
     store = try SQLiteStore(path: folder + "/broker.db")
     let clock = clock
     broker = KeyBroker(
-      store: store, keys: try MasterKeys(folder: folder + "/keys"),
+      store: store, keys: MasterKeys(try MasterKeyFiles(folder: folder + "/keys")),
       judge: try EvidenceJudge(
         dangerouslyAcceptingSimulatedEvidence: simulation,
         simulatedRoots: simulation ? [amd.ark] + roots : []),
-      policy: PolicySource(path: folder + "/policy.yaml"),
       tokens: try TokenIssuer(
         issuer: "test", pem: P256.Signing.PrivateKey().pemRepresentation),
       endorsements: GivenEndorsements(given: endorsements), limits: limits, clock: { clock.now })
+    try await broker.installPolicy(StoredPolicy(yaml: policy) { _ in nil }, by: "test")
   }
 
   deinit { try? FileManager.default.removeItem(atPath: folder) }

@@ -11,7 +11,7 @@ import Testing
   static let secret = Data("marked secret".utf8)
 
   @Test func anAttestedTEEGetsItsResource() async throws {
-    let fixture = try BrokerFixture()
+    let fixture = try await BrokerFixture()
     try await fixture.broker.setResource("default/app/key", to: Self.secret, by: "test")
     let (session, token) = try await fixture.attested()
     let jwe = try await fixture.broker.resource("default/app/key", session: session, token: nil)
@@ -22,7 +22,7 @@ import Testing
   }
 
   @Test func theTokenOpensItsSession() async throws {
-    let fixture = try BrokerFixture()
+    let fixture = try await BrokerFixture()
     try await fixture.broker.setResource("default/app/key", to: Self.secret, by: "test")
     let (_, token) = try await fixture.attested()
     let jwe = try await fixture.broker.resource("default/app/key", session: nil, token: token)
@@ -31,7 +31,7 @@ import Testing
   }
 
   @Test func aForgedTokenIsRefused() async throws {
-    let fixture = try BrokerFixture()
+    let fixture = try await BrokerFixture()
     let (session, token) = try await fixture.attested()
     let claims = token.split(separator: ".")[1]
     let body = try #require(Base64.decode(String(claims), .url))
@@ -44,7 +44,7 @@ import Testing
   }
 
   @Test func aResourceIsReleasedOnceForANonce() async throws {
-    let fixture = try BrokerFixture()
+    let fixture = try await BrokerFixture()
     try await fixture.broker.setResource("default/app/key", to: Self.secret, by: "test")
     let (session, token) = try await fixture.attested()
     _ = try await fixture.broker.resource("default/app/key", session: session, token: nil)
@@ -60,7 +60,7 @@ import Testing
   }
 
   @Test func ofManyAttemptsWithOneNonceOneCounts() async throws {
-    let fixture = try BrokerFixture()
+    let fixture = try await BrokerFixture()
     let challenge = try await fixture.broker.challenge(BrokerFixture.request())
     let body = try fixture.attestation(nonce: challenge.session.nonce)
     let codes = await withTaskGroup(of: KeyBrokerError.Code?.self) { group in
@@ -78,7 +78,7 @@ import Testing
   }
 
   @Test func aNonceOfAnotherSessionIsStale() async throws {
-    let fixture = try BrokerFixture()
+    let fixture = try await BrokerFixture()
     let (first, second) = (
       try await fixture.broker.challenge(BrokerFixture.request()),
       try await fixture.broker.challenge(BrokerFixture.request())
@@ -90,7 +90,7 @@ import Testing
   }
 
   @Test func replayedEvidenceIsRefused() async throws {
-    let fixture = try BrokerFixture()
+    let fixture = try await BrokerFixture()
     let first = try await fixture.broker.challenge(BrokerFixture.request())
     let second = try await fixture.broker.challenge(BrokerFixture.request())
     let body = try fixture.attestation(
@@ -101,7 +101,7 @@ import Testing
   }
 
   @Test func aForeignKeyIsRefused() async throws {
-    let fixture = try BrokerFixture()
+    let fixture = try await BrokerFixture()
     let challenge = try await fixture.broker.challenge(BrokerFixture.request())
     let foreign = BrokerFixture.jwk(P256.KeyAgreement.PrivateKey().publicKey)
     let body = try fixture.attestation(
@@ -113,7 +113,7 @@ import Testing
 
   @Test(arguments: [SNPPolicy(rawValue: 0xB0000)])
   func aTEEThatCanBeDebuggedIsRefused(policy: SNPPolicy) async throws {
-    let fixture = try BrokerFixture()
+    let fixture = try await BrokerFixture()
     let challenge = try await fixture.broker.challenge(BrokerFixture.request())
     let body = try fixture.attestation(nonce: challenge.session.nonce, policy: policy)
     #expect(policy.allowsDebug)
@@ -123,7 +123,7 @@ import Testing
   }
 
   @Test func aLowerPrivilegeLevelIsRefused() async throws {
-    let fixture = try BrokerFixture()
+    let fixture = try await BrokerFixture()
     let challenge = try await fixture.broker.challenge(BrokerFixture.request())
     let body = try fixture.attestation(nonce: challenge.session.nonce, vmpl: 1)
     #expect(
@@ -132,7 +132,7 @@ import Testing
   }
 
   @Test func simulatedEvidenceIsRefusedUnlessAllowed() async throws {
-    let fixture = try BrokerFixture(simulation: false)
+    let fixture = try await BrokerFixture(simulation: false)
     let challenge = try await fixture.broker.challenge(BrokerFixture.request())
     let body = try fixture.attestation(nonce: challenge.session.nonce)
     let code = await refusal {
@@ -145,7 +145,7 @@ import Testing
   }
 
   @Test func anExpiredSessionIsRefused() async throws {
-    let fixture = try BrokerFixture()
+    let fixture = try await BrokerFixture()
     let (session, token) = try await fixture.attested()
     let challenge = try await fixture.broker.challenge(BrokerFixture.request())
     let body = try fixture.attestation(nonce: challenge.session.nonce)
@@ -165,7 +165,7 @@ import Testing
   }
 
   @Test func initDataMustBeWhatTheTEEWasGiven() async throws {
-    let fixture = try BrokerFixture()
+    let fixture = try await BrokerFixture()
     let text = "version = \"0.1.0\"\nalgorithm = \"sha256\"\n[data]\n"
     let data = StrictJSON.members(("format", .string("toml")), ("body", .string(text)))
     let digest = Array(SHA256.hash(data: Data(text.utf8)))
@@ -182,7 +182,7 @@ import Testing
   }
 
   @Test func tooManySessionsAreRefusedUntilSomeEnd() async throws {
-    let fixture = try BrokerFixture(limits: .init(sessionSeconds: 10, sessionsMax: 2))
+    let fixture = try await BrokerFixture(limits: .init(sessionSeconds: 10, sessionsMax: 2))
     for _ in 0..<2 { _ = try await fixture.broker.challenge(BrokerFixture.request()) }
     #expect(
       await refusal { _ = try await fixture.broker.challenge(BrokerFixture.request()) }
@@ -192,7 +192,7 @@ import Testing
   }
 
   @Test func otherVersionsAndKindsAreRefused() async throws {
-    let broker = try BrokerFixture().broker
+    let broker = try await BrokerFixture().broker
     #expect(
       await refusal { _ = try await broker.challenge(BrokerFixture.request(version: "0.1.1")) }
         == .unsupportedVersion)
@@ -203,7 +203,7 @@ import Testing
   }
 
   @Test func theAuditLogTellsMissingFromRefused() async throws {
-    let fixture = try BrokerFixture()
+    let fixture = try await BrokerFixture()
     try await fixture.broker.setResource("default/app/key", to: Self.secret, by: "test")
     let (session, _) = try await fixture.attested()
     let broker = fixture.broker
@@ -225,7 +225,7 @@ import Testing
   }
 
   @Test func strangersCannotFillTheAuditLog() async throws {
-    let fixture = try BrokerFixture()
+    let fixture = try await BrokerFixture()
     let before = try await fixture.audit().count
     #expect(
       await refusal {

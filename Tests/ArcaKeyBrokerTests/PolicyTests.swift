@@ -20,7 +20,7 @@ import Testing
     _ policy: String, measurement: [UInt8] = BrokerFixture.measurement,
     workload: [UInt8] = BrokerFixture.workload, hasList: Bool = true
   ) async throws -> KeyBrokerError.Code? {
-    let fixture = try BrokerFixture(policy: policy)
+    let fixture = try await BrokerFixture(policy: policy)
     try await fixture.broker.setResource("default/app/key", to: Data("x".utf8), by: "test")
     let challenge = try await fixture.broker.challenge(BrokerFixture.request())
     _ = try await fixture.broker.attest(
@@ -96,10 +96,12 @@ import Testing
   }
 
   @Test func aBrokenPolicyReleasesNothing() async throws {
-    let fixture = try BrokerFixture()
+    let fixture = try await BrokerFixture()
     try await fixture.broker.setResource("default/app/key", to: Data("x".utf8), by: "test")
     let (session, _) = try await fixture.attested()
-    try Data("rules: 5".utf8).write(to: URL(fileURLWithPath: fixture.broker.policy.path))
+    try await fixture.store.install(
+      policy: Array(#"{"yaml":"rules: 5","referenceValues":{}}"#.utf8),
+      audit: AuditEvent(.policy, at: 1, []))
     #expect(
       await refusal {
         _ = try await fixture.broker.resource("default/app/key", session: session, token: nil)
@@ -175,7 +177,7 @@ import Testing
     for (policy, expected) in [(lax, nil), (BrokerFixture.policy(), .policyDenied)]
       as [(String, KeyBrokerError.Code?)]
     {
-      let fixture = try BrokerFixture(policy: policy)
+      let fixture = try await BrokerFixture(policy: policy)
       try await fixture.broker.setResource("default/app/key", to: Data("x".utf8), by: "test")
       let challenge = try await fixture.broker.challenge(BrokerFixture.request("sample"))
       let nonce = challenge.session.nonce

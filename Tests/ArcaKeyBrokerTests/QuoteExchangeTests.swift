@@ -24,7 +24,7 @@ import Testing
     let time = VerificationTime(unixSeconds: TestClock().now - 86_400)
     let intel = try SimulatedIntel.create(at: time)
     let header: QuoteHeader.TEE = tee == .sgx ? .sgx : .tdx
-    let fixture = try BrokerFixture(
+    let fixture = try await BrokerFixture(
       policy: policy(tee, tee == .sgx ? enclave : domain), roots: [intel.root],
       endorsements: endorsed
         ? Endorsements(intel: try intel.endorsements(for: header, at: time)) : Endorsements())

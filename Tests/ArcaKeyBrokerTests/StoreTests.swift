@@ -10,7 +10,7 @@ import Testing
   static let content = Data("marked secret".utf8)
 
   @Test func resourcesAreEncryptedAtRest() async throws {
-    let fixture = try BrokerFixture()
+    let fixture = try await BrokerFixture()
     try await fixture.broker.setResource("a/b/c", to: Self.content, by: "test")
     #expect(try await fixture.broker.revealResource("a/b/c", by: "test") == Self.content)
     for name in try FileManager.default.contentsOfDirectory(atPath: fixture.folder)
@@ -23,8 +23,8 @@ import Testing
   }
 
   @Test func aResourceOpensAtItsPathAlone() async throws {
-    let fixture = try BrokerFixture()
-    let keys = try MasterKeys(folder: fixture.folder + "/keys")
+    let fixture = try await BrokerFixture()
+    let keys = MasterKeys(try MasterKeyFiles(folder: fixture.folder + "/keys"))
     let sealed = try keys.seal(Self.content, at: ResourcePath("a/b/c"), time: 1)
     let moved = SealedResource(
       path: try ResourcePath("a/b/d"), keyID: sealed.keyID, wrappedKey: sealed.wrappedKey,
@@ -33,40 +33,44 @@ import Testing
   }
 
   @Test func rotationKeepsEveryResource() async throws {
-    let fixture = try BrokerFixture()
+    let fixture = try await BrokerFixture()
     try await fixture.broker.setResource("a/b/c", to: Self.content, by: "test")
-    let id = try MasterKeys.make(in: fixture.folder + "/keys")
+    let id = try MasterKeyFiles.make(in: fixture.folder + "/keys")
     try await fixture.broker.rotate(by: "test")
     #expect(try await fixture.broker.listResources().map(\.keyID) == [id])
     try FileManager.default.removeItem(atPath: fixture.folder + "/keys/000001.key")
-    let keys = try MasterKeys(folder: fixture.folder + "/keys")
+    let keys = MasterKeys(try MasterKeyFiles(folder: fixture.folder + "/keys"))
     let sealed = try #require(try await fixture.store.resource(ResourcePath("a/b/c")))
     #expect(try keys.openForAdministrator(sealed) == Self.content)
   }
 
   @Test func aMasterKeyThatOthersMayReadIsRefused() async throws {
-    let fixture = try BrokerFixture()
+    let fixture = try await BrokerFixture()
     try FileManager.default.setAttributes(
       [.posixPermissions: 0o640], ofItemAtPath: fixture.folder + "/keys/000001.key")
-    #expect(await refusal { _ = try MasterKeys(folder: fixture.folder + "/keys") } == .keyFile)
+    #expect(
+      await refusal { _ = MasterKeys(try MasterKeyFiles(folder: fixture.folder + "/keys")) }
+        == .keyFile)
   }
 
   @Test func aBackupHoldsWhatWasThere() async throws {
-    let fixture = try BrokerFixture()
+    let fixture = try await BrokerFixture()
     try await fixture.broker.setResource("a/b/c", to: Self.content, by: "test")
-    try fixture.store.backup(to: fixture.folder + "/copy.db")
+    let backup = BackupFile(path: fixture.folder + "/backup")
+    #expect(try await backup.write(fixture.store).audit.count == 2)
     _ = try await fixture.broker.deleteResource("a/b/c", by: "test")
     let copy = try SQLiteStore(path: fixture.folder + "/copy.db")
+    try await backup.restore(into: copy)
     let sealed = try #require(try await copy.resource(ResourcePath("a/b/c")))
-    let keys = try MasterKeys(folder: fixture.folder + "/keys")
+    let keys = MasterKeys(try MasterKeyFiles(folder: fixture.folder + "/keys"))
     #expect(try keys.openForAdministrator(sealed) == Self.content)
     #expect(try await fixture.store.resource(ResourcePath("a/b/c")) == nil)
-    #expect(try await AuditChain.verify(copy).count == 1)
+    #expect(try await AuditChain.verify(copy).count == 2)
   }
 
   static func log(_ count: Int) async throws -> BrokerFixture {
-    let fixture = try BrokerFixture()
-    for index in 0..<count {
+    let fixture = try await BrokerFixture()
+    for index in 1..<count {
       try await fixture.broker.setResource("a/b/\(index)", to: content, by: "test")
     }
     return fixture
@@ -134,7 +138,8 @@ import Testing
   }
 
   @Test func aConfigurationLeavesNothingToGuess() async throws {
-    let standard = try BrokerConfiguration(yaml: BrokerConfiguration.initial)
+    let standard = try BrokerConfiguration(
+      yaml: BrokerConfiguration.initial, in: BrokerFolder(path: "/none"))
     #expect(!standard.dangerouslyAcceptSimulatedEvidence)
     #expect(standard.port == 8443)
     for yaml in [
@@ -142,9 +147,14 @@ import Testing
       BrokerConfiguration.initial + "typo: 1\n",
       BrokerConfiguration.initial + "simulatedRoots: [a.der]\n",
       BrokerConfiguration.initial.replacingOccurrences(of: "300", with: "0"),
+      BrokerConfiguration.initial + "pkcs11: {module: m.so, token: t, pinFile: p}\n",
+      BrokerConfiguration.initial + "pkcs11: {module: /m.so, token: t}\n",
+      BrokerConfiguration.initial + "etcd: {endpoints: ['http://x:1'], prefix: /x, "
+        + "authority: a, certificate: c, certificateKey: k}\n",
     ] {
       #expect(
-        await refusal { _ = try BrokerConfiguration(yaml: yaml) } == .invalidConfiguration)
+        await refusal { _ = try BrokerConfiguration(yaml: yaml, in: BrokerFolder(path: "/none")) }
+          == .invalidConfiguration)
     }
   }
 }

@@ -16,8 +16,6 @@ public struct BrokerFolder: Sendable {
 
   /// The configuration.
   public var configuration: String { file("arca-kbs.yaml") }
-  /// The policy.
-  public var policy: String { file("policy.yaml") }
   /// The certificate chain of the server, PEM.
   public var certificate: String { file("tls.pem") }
   /// The server's private key, PEM, 0600.
@@ -32,6 +30,8 @@ public struct BrokerFolder: Sendable {
   public var masterKeys: String { file("master-keys") }
   /// The embedded store.
   public var database: String { file("broker.db") }
+  /// What keeps a restoration and the use of the embedded store apart.
+  public var lock: String { file("broker.lock") }
   /// The vendors' endorsements.
   public var collateral: String { file("collateral") }
 
@@ -72,6 +72,11 @@ public struct BrokerConfiguration: Sendable {
   /// Files with roots of simulated vendors, DER, in the folder or absolute.
   public let simulatedRoots: [String]
 
+  /// The store that brokers share, or nil for the embedded one; its files by full path.
+  public let etcd: EtcdService?
+  /// The token that the master keys are in, or nil where they are in files.
+  public let token: TokenSlot?
+
   /// The configuration that `arca-kbs init` writes.
   public static let initial = """
     version: 1
@@ -85,13 +90,13 @@ public struct BrokerConfiguration: Sendable {
     """
 
   /// Reads a configuration in YAML.
-  public init(yaml: String) throws(KeyBrokerError) {
+  public init(yaml: String, in folder: BrokerFolder) throws(KeyBrokerError) {
     let root = try DocumentNode(
       yaml: yaml, name: "configuration", code: .invalidConfiguration)
     try root.expectMembers([
       "version", "listen", "issuer", "sessionSeconds", "sessionsMax", "resourceBytesMax",
       "bodyBytesMax", "amdService", "intelService", "dangerouslyAcceptSimulatedEvidence",
-      "simulatedRoots",
+      "simulatedRoots", "etcd", "pkcs11",
     ])
     guard try root.text("version") == "1" else { throw root.fault("version", "1") }
     let listen = try root.text("listen")
@@ -118,6 +123,12 @@ public struct BrokerConfiguration: Sendable {
     self.sources = root.has("amdService") || root.has("intelService") ? sources : nil
     dangerouslyAcceptSimulatedEvidence = try root.flag("dangerouslyAcceptSimulatedEvidence")
     simulatedRoots = root.has("simulatedRoots") ? try root.texts("simulatedRoots") : []
+    etcd = try root.optional("etcd").map { node throws(KeyBrokerError) in
+      try EtcdService(node, in: folder)
+    }
+    token = try root.optional("pkcs11").map { node throws(KeyBrokerError) in
+      try TokenSlot(node, in: folder)
+    }
     guard simulatedRoots.isEmpty || dangerouslyAcceptSimulatedEvidence else {
       throw root.fault("simulatedRoots", "dangerouslyAcceptSimulatedEvidence: true beside it")
     }

@@ -1,3 +1,5 @@
+import ArcaBytes
+import Crypto
 import Foundation
 
 extension KeyBroker {
@@ -44,20 +46,31 @@ extension KeyBroker {
     return try await store.auditEntries(from: first, limit: count).reversed()
   }
 
-  /// Puts `yaml` in force as the policy.
-  public func installPolicy(_ yaml: String, by name: String) async throws(KeyBrokerError) {
-    try policy.install(yaml)
-    try await store.append(
-      AuditEvent(.policy, at: clock(), [.init("by", .string(name))]))
+  /// Puts `policy` in force.
+  public func installPolicy(
+    _ policy: StoredPolicy, by name: String
+  ) async throws(KeyBrokerError) {
+    let digest = Array(SHA256.hash(data: Data(policy.record)))
+    try await store.install(
+      policy: policy.record,
+      audit: AuditEvent(
+        .policy, at: clock(),
+        [.init("by", .string(name)), .init("digest", .string(Hex.encode(digest)))]))
+  }
+
+  /// Reads the policy in force, or says why there is none.
+  public func checkPolicy() async throws(KeyBrokerError) -> ReleasePolicy {
+    try await policy.current(in: store)
   }
 
   /// Takes the newest master key into use for every resource.
   public func rotate(by name: String) async throws(KeyBrokerError) {
-    try keys.reload()
     let keys = keys
+    try keys.keyring.reload()
     try await store.rewrap(
       audit: AuditEvent(
-        .rotate, at: clock(), [.init("by", .string(name)), .init("key", .string(keys.currentID))])
+        .rotate, at: clock(),
+        [.init("by", .string(name)), .init("key", .string(keys.keyring.currentID))])
     ) { sealed throws(KeyBrokerError) in try keys.rewrap(sealed) }
   }
 

@@ -11,20 +11,14 @@ extension KeyBroker {
     _ path: String, session id: String?, token: String?
   ) async throws(KeyBrokerError) -> String {
     let now = clock()
-    var trail = [StrictJSON.Member("path", .string(String(path.prefix(400))))]
+    // Without a session nobody knows who asks; such requests are counted, not logged, so that
+    // strangers cannot fill the log.
+    let session = try await attestedSession(id, token, at: now)
+    var trail = Self.trail(session, path)
     do throws(KeyBrokerError) {
-      let session = try await attestedSession(id, token, at: now)
-      trail.insert(.init("session", .string(session.id)), at: 0)
       let path = try ResourcePath(path)
-      let attested = try Attested(stored: session.attestation ?? [])
-      let evidence = await judged(
-        attested.received, reportData: attested.reportData, at: now)
-      let decision = judge.decide(path, under: try policy.current(), on: evidence)
-      guard let grant = decision.grant else {
-        throw KeyBrokerError(decision.refusal ?? .policyDenied, decision.text)
-      }
-      trail.append(.init("rule", .string(grant.rule)))
-      trail.append(.init("simulated", .bool(grant.simulated)))
+      let (attested, grant) = try await authorize(path, session, at: now)
+      trail += Self.details(grant)
       guard let sealed = try await store.resource(path) else {
         throw KeyBrokerError(.missingResource, "\(path): no such resource")
       }
@@ -36,14 +30,32 @@ extension KeyBroker {
       }
       return jwe.json
     } catch {
-      // Without a session nobody knows who asks; such requests are counted, not logged, so that
-      // strangers cannot fill the log.
-      if trail[0].name == "session" {
-        trail.append(.init("reasons", .string(error.detail)))
-        try await store.append(AuditEvent(.release, refusal: error.code, at: now, trail))
-      }
+      trail.append(.init("reasons", .string(error.detail)))
+      try await store.append(AuditEvent(.release, refusal: error.code, at: now, trail))
       throw error
     }
+  }
+
+  /// What the policy in force grants the session's attester at `path`.
+  func authorize(
+    _ path: ResourcePath, _ session: SessionRecord, at now: Int64
+  ) async throws(KeyBrokerError) -> (Attested, ReleaseGrant) {
+    let attested = try Attested(stored: session.attestation ?? [])
+    let evidence = await judged(
+      attested.received, reportData: attested.reportData, at: now)
+    let decision = judge.decide(path, under: try await policy.current(in: store), on: evidence)
+    guard let grant = decision.grant else {
+      throw KeyBrokerError(decision.refusal ?? .policyDenied, decision.text)
+    }
+    return (attested, grant)
+  }
+
+  static func trail(_ session: SessionRecord, _ path: String) -> [StrictJSON.Member] {
+    [.init("session", .string(session.id)), .init("path", .string(String(path.prefix(400))))]
+  }
+
+  static func details(_ grant: ReleaseGrant) -> [StrictJSON.Member] {
+    [.init("rule", .string(grant.rule)), .init("simulated", .bool(grant.simulated))]
   }
 
   /// What the policy in force says about releasing `path` on a saved attestation, whose nonce
@@ -55,10 +67,11 @@ extension KeyBroker {
     let received = try ReceivedEvidence(attestation.primaryEvidence, kind: kind)
     let evidence = await judged(
       received, reportData: attestation.reportData, at: time.unixSeconds)
-    return judge.decide(try ResourcePath(path), under: try policy.current(), on: evidence)
+    return judge.decide(
+      try ResourcePath(path), under: try await policy.current(in: store), on: evidence)
   }
 
-  private func attestedSession(
+  func attestedSession(
     _ id: String?, _ token: String?, at now: Int64
   ) async throws(KeyBrokerError) -> SessionRecord {
     var found: SessionRecord?

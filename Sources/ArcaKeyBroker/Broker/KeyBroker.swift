@@ -40,8 +40,7 @@ public final class KeyBroker: Sendable {
   public let limits: Limits
   /// The tokens' issuer.
   public let tokens: TokenIssuer
-  /// The policy.
-  public let policy: PolicySource
+  let policy = PolicySource()
   let store: any KeyBrokerStore
   let keys: MasterKeys
   let judge: EvidenceJudge
@@ -50,14 +49,13 @@ public final class KeyBroker: Sendable {
 
   /// Puts a broker together; `clock` gives seconds since 1970.
   public init(
-    store: any KeyBrokerStore, keys: MasterKeys, judge: EvidenceJudge, policy: PolicySource,
+    store: any KeyBrokerStore, keys: MasterKeys, judge: EvidenceJudge,
     tokens: TokenIssuer, endorsements: any EndorsementSource, limits: Limits = Limits(),
     clock: @escaping @Sendable () -> Int64
   ) {
     self.store = store
     self.keys = keys
     self.judge = judge
-    self.policy = policy
     self.tokens = tokens
     self.endorsements = endorsements
     self.limits = limits

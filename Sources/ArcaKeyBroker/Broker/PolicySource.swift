@@ -1,69 +1,67 @@
 import Foundation
 import Synchronization
 
-/// The policy in force, read from its file and read again when the file changes.
-///
-/// A file that is missing or not a policy means that nothing is released.
-public final class PolicySource: Sendable {
-  private struct State {
-    var stamp: Date?
-    var result: Result<ReleasePolicy, KeyBrokerError>?
-  }
+/// A policy as the store keeps it: the text, and the release's reference values that it names.
+public struct StoredPolicy: Sendable, Equatable {
+  /// The record as it is stored: one JSON object.
+  public let record: [UInt8]
 
-  /// Path of the policy; the reference values that it names are beside it.
-  public let path: String
-  private let state = Mutex(State())
-
-  /// A policy in the file at `path`.
-  public init(path: String) {
-    self.path = path
-  }
-
-  /// The policy in force.
-  public func current() throws(KeyBrokerError) -> ReleasePolicy {
-    let attributes = try? FileManager.default.attributesOfItem(atPath: path)
-    let stamp = attributes?[.modificationDate] as? Date
-    let known = state.withLock { $0.stamp == stamp && stamp != nil ? $0.result : nil }
-    let result = known ?? load()
-    if known == nil {
-      state.withLock {
-        $0.stamp = stamp
-        $0.result = result
+  /// Reads `yaml`, whose reference values `file` gives by the names that the policy states.
+  public init(
+    yaml: String, referenceValues file: (String) -> [UInt8]?
+  ) throws(KeyBrokerError) {
+    var files: [StrictJSON.Member] = []
+    _ = try ReleasePolicy(yaml: yaml) { name in
+      guard let content = file(name) else { return nil }
+      if !files.contains(where: { $0.name == name }) {
+        files.append(.init(name, .string(Base64.encode(content, .standard))))
       }
+      return content
     }
-    return try result.get()
+    record = Array(
+      StrictJSON.members(("yaml", .string(yaml)), ("referenceValues", .object(files))).compact.utf8)
   }
 
-  /// Reads `yaml` as a policy whose reference values are beside the file.
-  public func parse(_ yaml: String) throws(KeyBrokerError) -> ReleasePolicy {
+  /// Reads the policy at `path`, whose reference values are in files beside it.
+  public init(yaml: String, besideFile path: String) throws(KeyBrokerError) {
     let folder = URL(fileURLWithPath: path).deletingLastPathComponent()
-    return try ReleasePolicy(yaml: yaml) { name in
+    try self.init(yaml: yaml) { name in
       FileManager.default.contents(atPath: folder.appendingPathComponent(name).path)
         .map { Array($0) }
     }
   }
+}
 
-  /// Puts `yaml` in force once it has proved to be a policy.
-  public func install(_ yaml: String) throws(KeyBrokerError) {
-    _ = try parse(yaml)
-    do {
-      try Data(yaml.utf8).write(to: URL(fileURLWithPath: path), options: .atomic)
-    } catch {
-      throw KeyBrokerError(.invalidPolicy, "\(path): cannot be written: \(error)")
+extension ReleasePolicy {
+  /// The policy that `stored` holds.
+  public init(stored: StoredPolicy) throws(KeyBrokerError) { try self.init(record: stored.record) }
+
+  init(record: [UInt8]) throws(KeyBrokerError) {
+    let json = try StrictJSON(parsing: record)
+    guard let yaml = json["yaml"]?.text, let files = json["referenceValues"] else {
+      throw KeyBrokerError(.corrupted, "stored policy: not in its form")
     }
-    state.withLock { $0.stamp = nil }
+    try self.init(yaml: yaml) { name in
+      files[name]?.text.flatMap { Base64.decode($0, .standard) }
+    }
   }
+}
 
-  private func load() -> Result<ReleasePolicy, KeyBrokerError> {
-    guard let content = FileManager.default.contents(atPath: path),
-      let yaml = String(data: content, encoding: .utf8)
-    else {
-      return .failure(KeyBrokerError(.invalidPolicy, "\(path): cannot be read as UTF-8 text"))
+/// The policy in force, as the store has it; parsed once for each that is installed.
+///
+/// Without a policy, or with one that does not hold, nothing is released.
+final class PolicySource: Sendable {
+  private let parsed = Mutex<(record: [UInt8], policy: ReleasePolicy)?>(nil)
+
+  /// The policy that `store` has now.
+  func current(in store: any KeyBrokerStore) async throws(KeyBrokerError) -> ReleasePolicy {
+    guard let record = try await store.policy() else {
+      throw KeyBrokerError(
+        .invalidPolicy, "no policy is installed; do so with arca-kbs policy install")
     }
-    do throws(KeyBrokerError) {
-      return .success(try parse(yaml))
-    } catch {
-      return .failure(error)
-    }
+    if let known = parsed.withLock({ $0?.record == record ? $0?.policy : nil }) { return known }
+    let policy = try ReleasePolicy(record: record)
+    parsed.withLock { $0 = (record, policy) }
+    return policy
   }
 }

@@ -31,7 +31,9 @@ private struct JSONParser {
   var next: UInt8? { offset < bytes.count ? bytes[offset] : nil }
 
   mutating func skipSpace() {
-    while let byte = next, [0x20, 0x09, 0x0A, 0x0D].contains(byte) { offset += 1 }
+    while let byte = next, byte == 0x20 || byte == 0x09 || byte == 0x0A || byte == 0x0D {
+      offset += 1
+    }
   }
 
   mutating func value(depth: Int) throws(KeyBrokerError) -> StrictJSON {
@@ -71,7 +73,9 @@ private struct JSONParser {
       offset += 1
     }
     let isPlain = offset - start == 1 || bytes[start] != 0x30
-    if let byte = next, [0x2E, 0x65, 0x45].contains(byte) { throw fault("a whole number") }
+    if let byte = next, byte == 0x2E || byte == 0x65 || byte == 0x45 {
+      throw fault("a whole number")
+    }
     guard isPlain else { throw fault("a number without leading zero") }
     return value
   }

@@ -3,7 +3,7 @@
 /// Read strictly (RFC 8259, and I-JSON where that leaves a choice): UTF-8, no duplicate member, no
 /// lone surrogate, numbers whole and of 64 bits, bounded depth. Written
 /// as the JSON Canonicalization Scheme demands (RFC 8785).
-public indirect enum StrictJSON: Sendable, Equatable {
+public enum StrictJSON: Sendable, Equatable {
   /// The literal `null`.
   case null
   /// A literal `true` or `false`.

@@ -6,6 +6,7 @@ public struct EvidenceJudge: Sendable {
   public let verifier: Verifier
   /// Whether evidence that no hardware stands behind is looked at.
   public let dangerouslyAcceptsSimulatedEvidence: Bool
+  private let memory = VerificationMemory()
 
   /// A judge that trusts the vendors' roots and, where simulation is allowed, `simulatedRoots` in
   /// DER.
@@ -36,8 +37,20 @@ public struct EvidenceJudge: Sendable {
     policy.dangerouslyAcceptSimulatedEvidence = dangerouslyAcceptsSimulatedEvidence
     // Whether a list may be missing is for each rule to say; one that is there is checked here too.
     policy.dangerouslyAcceptMissingRevocationLists = true
-    return verifier.verdict(
-      on: document, with: evidence.endorsements, under: policy, at: evidence.time)
+    return verification(of: document, evidence, needsLists: false).verdict(under: policy)
+  }
+
+  // What holds with revocation lists holds without them too, so that one verification serves the
+  // attestation and the rules.
+  private func verification(
+    of document: Evidence, _ evidence: AttestedEvidence, needsLists: Bool
+  ) -> Verification {
+    let strict = memory.verification(
+      of: document, with: evidence.endorsements, at: evidence.time, by: verifier)
+    return strict.holds || needsLists
+      ? strict
+      : verifier.verification(
+        of: document, with: evidence.endorsements, needsRevocationLists: false, at: evidence.time)
   }
 
   /// What `policy` says about releasing `path` on `evidence`.
@@ -63,8 +76,9 @@ public struct EvidenceJudge: Sendable {
     switch evidence.received {
     case .tee(let document):
       let policy = rule.appraisalPolicy(for: document.kind, reportData: evidence.reportData)
-      let verdict = verifier.verdict(
-        on: document, with: evidence.endorsements, under: policy, at: evidence.time)
+      let verdict = verification(
+        of: document, evidence, needsLists: !rule.dangerouslyAcceptMissingRevocationLists
+      ).verdict(under: policy)
       return (verdict.accepted.map { .appraised($0) }, verdict.reasonTexts)
     case .sample(let reportData):
       var reasons: [String] = []

@@ -13,6 +13,8 @@ public struct AuditEvent: Sendable, Equatable {
     case release
     /// A resource set, shown, listed or removed by an administrator.
     case resource
+    /// A generation counter advanced, removed or refused.
+    case counter
     /// A policy installed.
     case policy
     /// A master key made and taken into use.

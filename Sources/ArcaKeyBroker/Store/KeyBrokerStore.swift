@@ -2,7 +2,27 @@
 ///
 /// What a call changes and the audit event that it is given are one transaction: when the call
 /// returns, both are on disk, and neither is without the other.
-public protocol KeyBrokerStore: Sendable {
+public protocol KeyBrokerStore: SessionStore, ResourceStore, CounterStore, AuditStore {
+  /// The policy in force (``StoredPolicy``'s record), or nil where none was installed.
+  func policy() async throws(KeyBrokerError) -> [UInt8]?
+
+  /// Puts a policy in force.
+  func install(policy record: [UInt8], audit: AuditEvent) async throws(KeyBrokerError)
+
+  /// Hands every record but sessions to `visit`, as they are at one moment; audit entries in order.
+  func snapshot(
+    _ visit: @escaping @Sendable (StoreRecord) throws(KeyBrokerError) -> Void
+  ) async throws(KeyBrokerError)
+
+  /// Fills the store, which holds nothing, with the records that `next` gives until nil. A store
+  /// whose filling was broken off refuses to be opened.
+  func fill(
+    _ next: @escaping @Sendable () throws(KeyBrokerError) -> StoreRecord?
+  ) async throws(KeyBrokerError)
+}
+
+/// The part of a store that keeps sessions, nonces and releases.
+public protocol SessionStore: Sendable {
   /// Adds a session, unless `limit` of them are open at `now`; expired ones are dropped first.
   func open(_ session: SessionRecord, limit: Int, now: Int64) async throws(KeyBrokerError)
 
@@ -22,7 +42,10 @@ public protocol KeyBrokerStore: Sendable {
   func release(
     _ path: ResourcePath, toSession id: String, audit: AuditEvent
   ) async throws(KeyBrokerError) -> Bool
+}
 
+/// The part of a store that keeps resources, sealed.
+public protocol ResourceStore: Sendable {
   /// The resource at `path`, sealed, or nil.
   func resource(_ path: ResourcePath) async throws(KeyBrokerError) -> SealedResource?
 
@@ -40,7 +63,30 @@ public protocol KeyBrokerStore: Sendable {
     audit: AuditEvent,
     _ rewrap: @escaping @Sendable (SealedResource) throws(KeyBrokerError) -> SealedResource
   ) async throws(KeyBrokerError)
+}
 
+/// The part of a store that keeps generation counters.
+public protocol CounterStore: Sendable {
+  /// The generation counter of `path`; 0 where it was never advanced.
+  func generation(_ path: ResourcePath) async throws(KeyBrokerError) -> UInt64
+
+  /// Sets the counter of `path` to `next` where it is `expected`; false, and nothing recorded,
+  /// where it is another.
+  func advance(
+    _ path: ResourcePath, from expected: UInt64, to next: UInt64, audit: AuditEvent
+  ) async throws(KeyBrokerError) -> Bool
+
+  /// Every counter that was advanced, by path.
+  func generations() async throws(KeyBrokerError) -> [GenerationCounter]
+
+  /// Puts the counter of `path` back to 0; false where it is 0, which is recorded too.
+  func removeGeneration(
+    _ path: ResourcePath, audit: AuditEvent
+  ) async throws(KeyBrokerError) -> Bool
+}
+
+/// The part of a store that keeps the audit log.
+public protocol AuditStore: Sendable {
   /// Appends to the audit log.
   func append(_ event: AuditEvent) async throws(KeyBrokerError)
 
@@ -49,74 +95,4 @@ public protocol KeyBrokerStore: Sendable {
 
   /// Audit entries from sequence number `first` on, at most `limit`.
   func auditEntries(from first: Int64, limit: Int) async throws(KeyBrokerError) -> [AuditEntry]
-}
-
-/// One exchange with an attester.
-public struct SessionRecord: Sendable, Equatable {
-  /// 32 lowercase hexadecimal digits.
-  public let id: String
-  /// The nonce as sent: base64 of 32 bytes.
-  public let nonce: String
-  /// The kind of TEE that the attester said it is.
-  public let tee: AttesterKind
-  /// When the session ends, in seconds since 1970.
-  public let expires: Int64
-  /// What the session was attested with (``Attested``, encoded), or nil.
-  public var attestation: [UInt8]?
-
-  /// Creates a record.
-  public init(
-    id: String, nonce: String, tee: AttesterKind, expires: Int64, attestation: [UInt8]? = nil
-  ) {
-    self.id = id
-    self.nonce = nonce
-    self.tee = tee
-    self.expires = expires
-    self.attestation = attestation
-  }
-}
-
-/// A resource encrypted with a key of its own, which is wrapped under a master key.
-public struct SealedResource: Sendable, Equatable {
-  /// The resource's path.
-  public let path: ResourcePath
-  /// Identifier of the master key.
-  public let keyID: String
-  /// The resource's key, wrapped by AES key wrap (RFC 3394), 40 bytes.
-  public let wrappedKey: [UInt8]
-  /// AES-256-GCM: nonce (12 bytes), ciphertext, tag (16 bytes); the path is authenticated with it.
-  public let box: [UInt8]
-  /// When it was set, in seconds since 1970.
-  public let updated: Int64
-
-  /// Creates a record.
-  public init(
-    path: ResourcePath, keyID: String, wrappedKey: [UInt8], box: [UInt8], updated: Int64
-  ) {
-    self.path = path
-    self.keyID = keyID
-    self.wrappedKey = wrappedKey
-    self.box = box
-    self.updated = updated
-  }
-}
-
-/// What may be shown about a resource.
-public struct ResourceSummary: Sendable, Equatable {
-  /// The resource's path.
-  public let path: ResourcePath
-  /// Bytes of its content.
-  public let size: Int
-  /// Identifier of the master key that its key is wrapped under.
-  public let keyID: String
-  /// When it was set, in seconds since 1970.
-  public let updated: Int64
-
-  /// Creates a summary.
-  public init(path: ResourcePath, size: Int, keyID: String, updated: Int64) {
-    self.path = path
-    self.size = size
-    self.keyID = keyID
-    self.updated = updated
-  }
 }

@@ -3,6 +3,7 @@
 import hashlib
 import http.client
 import json
+import secrets
 import ssl
 
 from jwcrypto import jwe, jwk
@@ -24,8 +25,11 @@ class Refused(Exception):
 
 
 class Client:
+    """A client of one broker, or of several behind a round robin: each call goes to the next port,
+    and to the one after it where nobody listens."""
+
     def __init__(self, port, certificate, kty="EC"):
-        self.port = port
+        self.ports = list(port) if isinstance(port, (list, tuple)) else [port]
         self.context = ssl.create_default_context(cafile=certificate)
         self.cookie = None
         self.new_key(kty)
@@ -44,8 +48,7 @@ class Client:
         headers = dict(headers or {})
         if self.cookie and cookie:
             headers["Cookie"] = f"kbs-session-id={self.cookie}"
-        connection = http.client.HTTPSConnection(
-            "127.0.0.1", self.port, context=self.context, timeout=20)
+        connection = self._connect()
         try:
             connection.request(method, path, body, headers)
             response = connection.getresponse()
@@ -59,6 +62,19 @@ class Client:
         if response.status != 200:
             raise Refused(response.status, content)
         return content
+
+    def _connect(self):
+        fault = None
+        for _ in self.ports:
+            self.ports.append(self.ports.pop(0))
+            connection = http.client.HTTPSConnection(
+                "127.0.0.1", self.ports[-1], context=self.context, timeout=30)
+            try:
+                connection.connect()
+                return connection
+            except ConnectionRefusedError as refused:
+                fault = refused
+        raise fault
 
     def auth(self, tee="snp"):
         request = {"version": "0.4.0", "tee": tee, "extra-params": {
@@ -83,6 +99,18 @@ class Client:
     def resource(self, path, token=None):
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         body = self.call("GET", f"/kbs/v0/resource/{path}", headers=headers, cookie=not token)
+        return self.decrypt(body)
+
+    def counter(self, path, expected=None, advanced=None):
+        nonce = secrets.token_urlsafe(24)
+        query, method = f"nonce={nonce}", "GET"
+        if advanced is not None:
+            query, method = f"{query}&expected={expected}&next={advanced}", "POST"
+        answer = json.loads(self.decrypt(self.call(method, f"/kbs/v0/counter/{path}?{query}")))
+        assert answer["nonce"] == nonce and list(answer) == ["generation", "nonce"]
+        return answer["generation"]
+
+    def decrypt(self, body):
         box = jwe.JWE(algs=["ECDH-ES+A256KW", "RSA-OAEP-256", "A256GCM"])
         box.deserialize(body.decode(), self.key)
         return box.payload
