@@ -10,15 +10,18 @@ FUZZ_RUNS ?= 20000
 DESTDIR ?=
 PREFIX ?= /usr/local
 
-# The build: zlib1g-dev libzstd-dev libsqlite3-dev. The guest: musl-tools linux-libc-dev binutils
-# xz-utils zstd. The runtime: qemu-system-x86 crun skopeo. The tests: the rest.
-PACKAGES := binutils busybox-static cpio crun cryptsetup-bin erofs-utils gcc jq libsqlite3-dev \
-  libzstd-dev linux-libc-dev musl-tools procps python3-venv qemu-system-x86 skopeo spin xz-utils \
-  zlib1g-dev zstd
+BUILD_PACKAGES := gcc libp11-kit-dev libsqlite3-dev libssl-dev libzstd-dev zlib1g-dev
+GUEST_PACKAGES := binutils cpio dpkg-dev e2fsprogs linux-libc-dev musl-tools xz-utils zstd
+RUNTIME_PACKAGES := crun qemu-system-x86 skopeo
+TEST_PACKAGES := aardvark-dns busybox-static chromium conmon containerd cryptsetup-bin \
+  docker-registry erofs-utils etcd-server iproute2 iptables jq netavark podman procps \
+  python3-venv softhsm2 spin
+PACKAGES := $(BUILD_PACKAGES) $(GUEST_PACKAGES) $(RUNTIME_PACKAGES) $(TEST_PACKAGES)
+KERNEL_PACKAGES := bc bison flex libelf-dev libssl-dev make
 FUZZ_TARGETS := $(patsubst Fuzz/%/Target.swift,%,$(wildcard Fuzz/*/Target.swift))
 
-.PHONY: help deps build guest demo test model unit-test conformance-test integration-test lint fuzz \
-  bench install clean
+.PHONY: help deps build guest guest-kernel demo test model unit-test conformance-test \
+  integration-test lint fuzz bench install clean
 
 help: ## List the targets.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/'
@@ -39,9 +42,14 @@ build: deps ## Build the host programs into out/.
 	@mkdir -p $(OUT)/bin $(OUT)/lib/arca
 	@install $(BUILD)/arca $(BUILD)/arca-kbs $(OUT)/bin/
 	@install $(BUILD)/arca-launcher $(OUT)/lib/arca/
+	@ln -f $(OUT)/bin/arca $(OUT)/bin/arca-runtime
 
 guest: build ## Build what runs in the TEE: kernel, initrd and their digests, into out/.
 	$(BUILD)/arca-guest-build --output $(GUEST)
+
+guest-kernel: ## Build the guest with a kernel of its own, from Debian's source with guest/kernel.config.
+	@$(MAKE) --no-print-directory build PACKAGES="$(PACKAGES) $(KERNEL_PACKAGES)"
+	$(BUILD)/arca-guest-build --kernel-source --output $(GUEST)
 
 demo: guest ## Run an attested container in a simulated TEE.
 	$(SUDO) Examples/demo.sh
@@ -59,6 +67,7 @@ model: ## Check the model of the release of secrets, and that each of its assump
 
 conformance-test: ## Compare with sev-snp-measure, and the command line with the vectors.
 	@for run in "sev_snp_measure.py $(OUT)/bin/arca $(VECTORS)/launch/inputs/OVMF.amdsev.fd" \
+	  "release_files.py $(OUT)/bin/arca $(VECTORS)/launch/inputs/OVMF.amdsev.fd" \
 	  "attest_vectors.py $(OUT)/bin/arca $(VECTORS)"; do \
 	  status=0; python3 Tests/Conformance/$$run || status=$$?; \
 	  if [ $$status = 77 ] && [ -z "$$CI" ]; then echo "SKIPPED: $$run"; \
@@ -67,7 +76,10 @@ conformance-test: ## Compare with sev-snp-measure, and the command line with the
 
 integration-test: ## Boot real guests through arca, and run the key broker.
 	$(SUDO) Tests/Integration/run.sh
+	$(SUDO) Tests/Integration/storage.sh
+	$(SUDO) Tests/Integration/engines.sh
 	Tests/Integration/kbs/run
+	$(SUDO) Tests/Integration/secrets/run
 
 lint: ## Check the formatting and documentation rules.
 	swift format lint --strict --recursive Package.swift Sources Tests Benchmarks Fuzz
@@ -83,9 +95,11 @@ bench: guest ## Measure start and memory against the floor, and verification aga
 	$(SUDO) Benchmarks/Start/start.sh oci:$(OUT)/bench/busybox
 	$(SUDO) Benchmarks/Memory/memory.sh oci:$(OUT)/bench/busybox
 	Benchmarks/Verification/run.sh $(VECTORS)
+	Benchmarks/Handshake/run.sh
 
 install: guest ## Install into PREFIX.
 	install -D -t $(DESTDIR)$(PREFIX)/bin $(OUT)/bin/arca $(OUT)/bin/arca-kbs
+	ln -f $(DESTDIR)$(PREFIX)/bin/arca $(DESTDIR)$(PREFIX)/bin/arca-runtime
 	install -D -t $(DESTDIR)$(PREFIX)/lib/arca $(OUT)/lib/arca/arca-launcher
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/arca/guest $(GUEST)/*
 

@@ -13,7 +13,9 @@ let embedded: [SwiftSetting] =
   strict + [
     .enableExperimentalFeature("Embedded"),
     .define("ARCA_GUEST"),
-    .unsafeFlags(["-wmo", "-Osize"]),
+    // Sections of their own let the linker drop what is not used, such as derived comparisons of
+    // strings, which would need Unicode tables.
+    .unsafeFlags(["-wmo", "-Osize", "-Xfrontend", "-function-sections"]),
   ]
 
 // Modules that both ends compile: no Foundation, no crypto, no system calls.
@@ -23,24 +25,43 @@ func shared(_ settings: [SwiftSetting]) -> [Target] {
     .target(name: "ArcaWire", dependencies: ["ArcaBytes"], swiftSettings: settings),
     .target(name: "ArcaManifest", dependencies: ["ArcaBytes"], swiftSettings: settings),
     .target(name: "TEEEvidence", dependencies: ["ArcaBytes"], swiftSettings: settings),
+    .target(
+      name: "ArcaAttester", dependencies: ["ArcaBytes", "TEEEvidence"], swiftSettings: settings),
   ]
 }
+
+let guestC: [String] = [
+  "-nostdlibinc", "-isystem", "/usr/include/x86_64-linux-musl", "-idirafter", "/usr/include",
+  "-idirafter", "/usr/include/x86_64-linux-gnu", "-Os",
+]
+
+// The unpacked sources of Mbed TLS, for its headers; arca-guest-build says where they are.
+let mbedTLS = Context.environment["ARCA_MBEDTLS"] ?? "/nonexistent"
 
 let guestTargets: [Target] =
   shared(embedded) + [
     .target(
       name: "CArcaGuest",
       path: "Sources/Guest/CArcaGuest",
+      cSettings: [.unsafeFlags(guestC)]
+    ),
+    .target(
+      name: "CArcaTLS",
+      path: "Sources/Guest/CArcaTLS",
       cSettings: [
-        .unsafeFlags([
-          "-nostdlibinc", "-isystem", "/usr/include/x86_64-linux-musl", "-idirafter",
-          "/usr/include", "-idirafter", "/usr/include/x86_64-linux-gnu", "-Os",
-        ])
+        .unsafeFlags(
+          guestC + [
+            "-isystem", "\(mbedTLS)/include",
+            "-DMBEDTLS_CONFIG_FILE=\"\(Context.packageDirectory)/guest/mbedtls_config.h\"",
+          ])
       ]
     ),
     .target(
       name: "ArcaInit",
-      dependencies: ["ArcaBytes", "ArcaWire", "ArcaManifest", "TEEEvidence", "CArcaGuest"],
+      dependencies: [
+        "ArcaAttester", "ArcaBytes", "ArcaWire", "ArcaManifest", "TEEEvidence", "CArcaGuest",
+        "CArcaTLS",
+      ],
       path: "Sources/Guest/ArcaInit",
       swiftSettings: embedded
     ),
@@ -74,7 +95,7 @@ let hostTargets: [Target] =
     ),
     .target(
       name: "ArcaImage",
-      dependencies: ["ArcaOCI", "ArcaBytes", "CArcaHost", crypto],
+      dependencies: ["ArcaManifest", "ArcaOCI", "ArcaBytes", "CArcaHost", crypto, cryptoExtras],
       swiftSettings: strict
     ),
     .target(
@@ -89,7 +110,7 @@ let hostTargets: [Target] =
       name: "ArcaRuntime",
       dependencies: [
         "ArcaTEE", "ArcaImage", "ArcaManifestText", "ArcaManifest", "ArcaOCI", "ArcaBytes",
-        "TEEAttestation", "TEEEvidence", "CArcaHost",
+        "TEEAttestation", "TEEEvidence", "CArcaHost", crypto,
       ],
       swiftSettings: strict
     ),
@@ -130,10 +151,26 @@ let hostTargets: [Target] =
       dependencies: ["ArcaKeyBroker", .product(name: "GRDB", package: "GRDB.swift")],
       swiftSettings: strict
     ),
+    .target(
+      name: "ArcaKeyBrokerEtcd",
+      dependencies: [
+        "ArcaKeyBroker", .product(name: "AsyncHTTPClient", package: "async-http-client"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+        .product(name: "NIOSSL", package: "swift-nio-ssl"),
+      ],
+      swiftSettings: strict
+    ),
+    .target(name: "CArcaToken"),
+    .target(
+      name: "ArcaKeyBrokerPKCS11", dependencies: ["ArcaKeyBroker", "CArcaToken", crypto],
+      swiftSettings: strict
+    ),
     .executableTarget(
       name: "arca-kbs",
       dependencies: [
-        "ArcaKeyBroker", "ArcaKeyBrokerSQLite", "TEEAttestation", "TEEEvidence", "ArcaBytes",
+        "ArcaKeyBroker", "ArcaKeyBrokerSQLite", "ArcaKeyBrokerEtcd", "ArcaKeyBrokerPKCS11",
+        "TEEAttestation", "TEEEvidence", "ArcaBytes",
         crypto, asn1, arguments,
         .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "HummingbirdTLS", package: "hummingbird"),
@@ -157,11 +194,16 @@ let tests: [Target] = [
   .target(
     name: "ArcaTestSupport", dependencies: ["ArcaOCI", "ArcaBytes", crypto],
     path: "Tests/ArcaTestSupport", swiftSettings: strict),
+  suite(
+    "ArcaAttesterTests",
+    ["ArcaAttester", "ArcaKeyBroker", "TEEEvidence", "ArcaBytes", "ArcaTestSupport", crypto]),
   suite("ArcaBytesTests", ["ArcaBytes", crypto]),
   suite("ArcaWireTests", ["ArcaWire", "ArcaBytes"]),
   suite("ArcaManifestTests", ["ArcaManifest", "ArcaBytes"]),
   suite("ArcaManifestTextTests", ["ArcaManifest", "ArcaManifestText"]),
-  suite("ArcaImageTests", ["ArcaImage", "ArcaOCI", "ArcaBytes", "ArcaTestSupport", crypto]),
+  suite(
+    "ArcaImageTests",
+    ["ArcaImage", "ArcaManifest", "ArcaOCI", "ArcaBytes", "ArcaTestSupport", crypto, "arca"]),
   suite("TEEMeasurementTests", ["TEEMeasurement", "ArcaBytes", "ArcaTestSupport", crypto]),
   suite(
     "TEEAttestationTests",
@@ -173,12 +215,24 @@ let tests: [Target] = [
   suite(
     "ArcaKeyBrokerTests",
     [
-      "ArcaKeyBroker", "ArcaKeyBrokerSQLite", "TEEAttestation", "TEEEvidence", "ArcaBytes", crypto,
-      cryptoExtras, .product(name: "GRDB", package: "GRDB.swift"),
+      "ArcaKeyBroker", "ArcaKeyBrokerSQLite", "ArcaKeyBrokerEtcd", "ArcaKeyBrokerPKCS11",
+      "TEEAttestation", "TEEEvidence", "ArcaBytes", crypto, cryptoExtras,
+      asn1, .product(name: "X509", package: "swift-certificates"),
+      .product(name: "GRDB", package: "GRDB.swift"),
     ]),
-  suite("ArcaTEETests", ["ArcaTEE", "ArcaWire", "ArcaBytes"]),
+  .testTarget(
+    name: "ArcaTEETests",
+    dependencies: [
+      "ArcaTEE", "TEEAttestation", "TEEMeasurement", "ArcaWire", "ArcaBytes", crypto,
+    ],
+    exclude: ["Golden"], swiftSettings: strict),
   suite("ArcaRuntimeTests", ["ArcaRuntime", "ArcaTEE"]),
-  suite("GuestTests", ["ArcaManifest", "ArcaWire", "ArcaBytes", crypto, "arca-guest-build"]),
+  suite(
+    "GuestTests",
+    [
+      "ArcaManifest", "ArcaWire", "TEEEvidence", "ArcaBytes", "ArcaTestSupport", crypto,
+      "arca-guest-build",
+    ]),
   suite("TidyTests", []),
   .executableTarget(
     name: "verification-benchmark", dependencies: ["TEEAttestation", crypto, cryptoExtras],
@@ -189,6 +243,7 @@ let tests: [Target] = [
 let isFuzz = Context.environment["ARCA_FUZZ"] == "1"
 
 let fuzzed: [(name: String, dependencies: [Target.Dependency])] = [
+  ("BrokerAnswer", ["ArcaAttester"]),
   ("CertificateTable", ["TEEEvidence"]),
   ("CRL", ["TEEAttestation"]),
   ("EventLog", ["TEEEvidence"]),
@@ -200,6 +255,7 @@ let fuzzed: [(name: String, dependencies: [Target.Dependency])] = [
   ("Tar", ["ArcaImage"]),
   ("TCBInfo", ["TEEAttestation"]),
   ("TDVF", ["TEEMeasurement"]),
+  ("VolumeHeader", ["ArcaManifest"]),
   ("Wire", ["ArcaWire"]),
 ]
 
@@ -235,9 +291,12 @@ let package = Package(
       .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
       .package(url: "https://github.com/apple/swift-certificates", from: "1.21.0"),
       .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+      .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+      .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
       .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
       .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
       .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
+      .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
     ],
   targets: isGuest ? guestTargets : hostTargets + (isFuzz ? fuzzTargets : tests),
   swiftLanguageModes: [.v6]

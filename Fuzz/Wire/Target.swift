@@ -29,6 +29,9 @@ private func accepted(_ stream: [UInt8], cutAt place: Int) -> [UInt8] {
         let message = try HostMessage(frame)
         try order.accept(message)
         if case .manifest = message { order.awaitsEvidence = true }
+        // As a guest would that wants a connection whenever there is none.
+        if order.relay.hostHasEnded { _ = order.relay.endByGuest() }
+        _ = order.relay.open()
         if case .credit(let channel, let bytes) = message {
           credit.spend(4096)
           try credit.add(bytes, on: channel)

@@ -26,8 +26,8 @@ def cannot_run(reason):
     sys.exit(1 if os.environ.get("CI") == "true" else 77)
 
 
-def enter_venv():
-    """Runs this script again with the peer's interpreter, making that first where it is absent."""
+def enter_venv(script=__file__):
+    """Runs the script again with the peer's interpreter, making that first where it is absent."""
     python = VENV / "bin" / "python3"
     if pathlib.Path(sys.prefix) == VENV:
         return
@@ -39,7 +39,7 @@ def enter_venv():
             subprocess.run([VENV / "bin" / "pip", "install", "--quiet", PEER], check=True)
         except (OSError, subprocess.CalledProcessError) as error:
             cannot_run(f"{PEER} cannot be installed ({error}); python3-venv is needed")
-    os.execv(python, [str(python), __file__, *sys.argv[1:]])
+    os.execv(python, [str(python), script, *sys.argv[1:]])
 
 
 def inputs(folder):

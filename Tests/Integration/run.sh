@@ -194,6 +194,60 @@ test_identity() {
   grep -q "$platform" "$work/measured" || fail "platform measurement $platform is not what arca measure says"
 }
 
+# What this machine lacks is said before anything is started, in the doctor's words.
+test_hardware() {
+  local kind
+  "$arca" doctor --json > "$work/doctor" || fail "arca doctor finds no usable kind"
+  for kind in snp tdx sev-es sev; do
+    if jq -e --arg kind "$kind" '.kinds[] | select(.kind == $kind) | .isUsable' "$work/doctor" >/dev/null
+    then
+      run 0 real --tee "$kind" "$busybox" echo real
+    else
+      refused 'to mend it' --tee "$kind" "$busybox" true
+      "$arca" doctor "$kind" >/dev/null && fail "arca doctor $kind: expected status 1"
+    fi
+  done
+}
+
+# Tools are fetched once and survive a kill; their QEMU takes every option of a hardware launch.
+test_tools() {
+  local kind first status pid
+  "$arca" tools fetch > "$work/tools" 2>&1 &
+  pid=$!
+  sleep 3
+  kill -KILL "$pid" 2>/dev/null
+  { wait "$pid"; } 2>/dev/null
+  first=$("$arca" tools fetch 2>"$work/stderr") || fail "arca tools fetch: $(tail -2 "$work/stderr")"
+  [ "$("$arca" tools fetch 2>&1)" = "$first" ] || fail "arca tools fetch fetched again"
+  "$arca" tools list | jq -e '.packages | all(.sha256 | length == 64)' >/dev/null || fail "arca tools list"
+  [ "$(ls -A "$ARCA_DATA/tools" | grep -c -e ^tree -e ^.new)" = 1 ] || fail "left: $(ls -A "$ARCA_DATA/tools")"
+  for kind in snp sev-es sev tdx; do
+    "$arca" doctor --try "$kind" > "$work/tried" 2>&1
+    status=$?
+    [ "$status" -le 1 ] || fail "QEMU refused an option of $kind: $(cat "$work/tried")"
+  done
+}
+
+# The TDX quote of a run shows what arca measure says, under the simulated root and no other.
+test_tdx() {
+  local vendor=$ARCA_DATA/simulated-intel
+  run 0 quoted --tee sim-tdx --evidence "$work/quote" "$busybox" echo quoted
+  "$arca" measure --json --tee sim-tdx "$busybox" echo quoted > "$work/measured" || fail "arca measure"
+  local judge=("$arca" attest verify "$work/quote" --collateral "$vendor/collateral"
+    --workload "$(jq -r .workloadDigest "$work/measured")"
+    --measurement "$(jq -r .platformMeasurement "$work/measured")")
+  "${judge[@]}" --root "$vendor/root.der" --dangerously-accept-simulated-evidence > "$work/verdict" ||
+    fail "the quote was refused: $(grep -E '^(NOT|failed)' "$work/verdict")"
+  grep -q '^simulated' "$work/verdict" || fail "the verdict does not say simulated"
+  "${judge[@]}" > "$work/verdict" && fail "the quote was accepted under Intel's roots"
+  "${judge[@]}" --root "$vendor/root.der" > "$work/verdict" && fail "simulation was accepted unasked"
+  "$arca" measure --json --tee sim-tdx --cpus 2 "$busybox" echo quoted > "$work/other"
+  "$arca" attest verify "$work/quote" --collateral "$vendor/collateral" --root "$vendor/root.der" \
+    --dangerously-accept-simulated-evidence \
+    --measurement "$(jq -r .platformMeasurement "$work/other")" > "$work/verdict" &&
+    fail "another platform measurement was accepted"
+}
+
 # What is there of containers: control groups, the processes in them, Arca's own, mounts, files.
 present() {
   local group
@@ -249,7 +303,7 @@ test_crowd() {
 
 bash "$here/images/make-images.sh" "$images" || { echo "the test images could not be made" >&2; exit 1; }
 tests=("$@")
-[ $# -gt 0 ] || tests=(images streams terminal life manifest outer tamper identity soak)
+[ $# -gt 0 ] || tests=(images streams terminal life manifest outer tamper identity tdx hardware tools soak)
 for name in "${tests[@]}"; do
   echo "integration: $name"
   "test_$name"

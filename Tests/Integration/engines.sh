@@ -1,0 +1,213 @@
+#!/usr/bin/env bash
+# Runs containers through unchanged engines, with arca named as the runtime: engines.sh [ENGINE...]
+#
+#   ARCA              the program (default: out/bin/arca)
+#   ARCA_SOAK_CYCLES  how many create/start/kill/delete cycles the soak makes (default: 30)
+#   ARCA_TEST_IMAGES  where images are kept (default: ~/.cache/arca/test-images)
+#
+# The engines are those of Debian (podman, containerd), run in a network and a mount namespace of
+# their own with private roots: nothing of the machine is changed. A missing engine is a failure.
+set -uo pipefail
+if [ "${1:-}" != --inside ]; then
+  exec unshare -n -m --propagation private "$0" --inside "$@"
+fi
+shift
+mount -t tmpfs tmpfs /run || exit 1
+here=$(cd "$(dirname "$0")" && pwd)
+arca=$(readlink -f "${ARCA:-$here/../../out/bin/arca}")
+images=${ARCA_TEST_IMAGES:-$HOME/.cache/arca/test-images}
+bash "$here/images/make-images.sh" "$images" >/dev/null || exit 1
+work=$(mktemp -d)
+export ARCA_DATA=$work/data ARCA_STATE=$work/state
+failures=0
+containerd_pid=
+
+cleanup() {
+  podman rm -fa -t 0 >/dev/null 2>&1
+  [ -n "$containerd_pid" ] && kill "$containerd_pid" && wait "$containerd_pid"
+  grep -o " $work/[^ ]*" /proc/self/mountinfo | sort -r | xargs -r umount -l 2>/dev/null
+  rm -rf --one-file-system "$work"
+} 2>/dev/null
+trap cleanup EXIT
+
+fail() {
+  echo "  FAILED: $*" >&2
+  failures=$((failures + 1))
+}
+
+# expect STATUS OUTPUT COMMAND...: the command exits and prints so; `*` is any output.
+expect() {
+  local status=$1 output=$2 found code
+  shift 2
+  found=$(timeout 90 "$@" 2>"$work/stderr" </dev/null)
+  code=$?
+  [ "$code" = "$status" ] || fail "$*: status $code, expected $status: $(tail -2 "$work/stderr")"
+  # shellcheck disable=SC2053
+  [[ $found == $output ]] || fail "$*: printed '$found', expected '$output'"
+}
+
+# refused TEXT COMMAND...: the command fails and says TEXT.
+refused() {
+  local text=$1
+  shift
+  timeout 90 "$@" >/dev/null 2>"$work/stderr" </dev/null && fail "$*: was not refused"
+  grep -qF -- "$text" "$work/stderr" ||
+    fail "$*: expected '$text', found: $(tail -2 "$work/stderr")"
+}
+
+digest() { "$arca" --root "$1" state "$2" | sed -n 's/.*workload-digest" : "\(.*\)".*/\1/p'; }
+# same_digest ROOT ID ARGUMENT...: the container has the digest that `arca measure` gives for these.
+same_digest() {
+  local found expected
+  found=$(digest "$1" "$2") expected=$(measured "${@:3}")
+  [ -n "$found" ] && [ "$found" = "$expected" ] ||
+    fail "$2: the digest is '$found', arca measure gives '$expected'"
+}
+measured() { "$arca" measure "$@" | sed -n 's/workload digest: *//p'; }
+
+# The engines start runtimes with an environment of their own.
+cat > "$work/arca" <<END
+#!/bin/sh
+export ARCA_DATA=$ARCA_DATA ARCA_STATE=$ARCA_STATE
+exec "$arca" "\$@"
+END
+chmod +x "$work/arca"
+
+podman() {
+  CONTAINERS_CONF=$work/containers.conf command podman --root "$work/podman" --runroot "$work/run" \
+    --tmpdir "$work/tmp" --network-config-dir "$work/networks" --runtime "$work/arca" "$@"
+}
+export -f podman
+export work
+
+# timeout(1) runs programs only.
+cat > "$work/p" <<'END'
+#!/bin/bash
+podman "$@"
+END
+chmod +x "$work/p"
+
+until_says() { # NAME TEXT COUNT: waits until the container has printed it so often
+  for _ in $(seq 120); do
+    [ "$(podman logs "$1" 2>&1 | grep -c -- "$2")" -ge "$3" ] && return
+    sleep 0.5
+  done
+  fail "$1 never said $2"
+}
+
+test_podman() {
+  local p=$work/p name=arca.test/busybox:1 loop
+  mkdir -p "$work/networks"
+  cat > "$work/containers.conf" <<END
+[containers]
+default_ulimits = ["nofile=4096:4096", "nproc=4096:4096"]
+[engine]
+cgroup_manager = "cgroupfs"
+events_logger = "file"
+[network]
+network_backend = "netavark"
+END
+  ip link set lo up
+  skopeo copy -q "oci:$images/busybox" "docker-archive:$work/image.tar:$name" || fail "no image"
+  podman load -q -i "$work/image.tar" >/dev/null || fail "podman load"
+
+  expect 7 'out web xy' "$p" run --rm --network none --hostname web -e A=xy "$name" \
+    sh -c 'echo out $(hostname) $A; echo err >&2; exit 7'
+  grep -qx err "$work/stderr" || fail "standard error did not arrive"
+  expect 0 '1000 /tmp' "$p" run --rm --network none -u 1000 -w /tmp "$name" \
+    sh -c 'echo $(id -u) $PWD'
+  found=$(echo data | timeout 90 "$p" run --rm -i --network none "$name" cat)
+  [ "$found" = data ] || fail "standard input: found '$found'"
+  expect 0 '*' python3 "$here/terminal.py" "$p" run -it --rm --network none "$name" \
+    sh -c "echo ready; exec sh"
+
+  loop='trap "exit 3" TERM; echo up; while :; do sleep 0.2; done'
+  expect 0 '*' "$p" run -d --name one -p 127.0.0.1:8080:80 -m 256m --cpus 1 \
+    --annotation dev.arca.allow-exec=true \
+    --health-cmd '["busybox","true"]' --health-interval disable \
+    "$name" sh -c "busybox httpd -p 80 -h /etc; $loop"
+  until_says one up 1
+  expect 0 "*root*" busybox wget -q -O - http://127.0.0.1:8080/passwd
+  expect 4 out "$p" exec one busybox sh -c 'echo out; exit 4'
+  expect 127 '*' "$p" exec one missing
+  expect 0 '*' "$p" healthcheck run one
+  expect 0 '*' "$p" inspect one
+  expect 0 '*' "$p" restart -t 5 one
+  until_says one up 2
+  expect 0 '*' "$p" stop -t 20 one
+  expect 0 3 "$p" inspect one --format '{{.State.ExitCode}}'
+  expect 0 '*' "$p" rm one
+
+  expect 0 '*' "$p" run -d --name two --network none "$name" sh -c "$loop"
+  local id
+  id=$(podman inspect two --format '{{.Id}}')
+  same_digest "$ARCA_STATE/runtime" "$id" "oci:$images/busybox" sh -c "$loop"
+  refused 'hostMay.execute' "$p" exec two ls
+  expect 0 '*' "$p" kill two
+  expect 0 '*' "$p" rm -f two
+  refused '--network host' "$p" run --rm --network host "$name" true
+  refused 'hostMay: {writeFiles' "$p" run --rm --network none -v /etc:/data "$name" true
+  refused 'a device of the host' "$p" run --rm --network none --device /dev/null:/dev/x "$name" true
+}
+
+test_containerd() {
+  local name=arca.test/busybox:1 address=$work/containerd.sock
+  mkdir -p "$work/containerd"
+  cat > "$work/containerd.toml" <<END
+version = 2
+root = "$work/containerd/root"
+state = "$work/containerd/state"
+disabled_plugins = ["io.containerd.grpc.v1.cri"]
+[grpc]
+address = "$address"
+END
+  containerd --config "$work/containerd.toml" >"$work/containerd.log" 2>&1 &
+  containerd_pid=$!
+  for _ in $(seq 50); do
+    ctr --address "$address" version >/dev/null 2>&1 && break
+    sleep 0.2
+  done
+  [ -e "$work/image.tar" ] ||
+    skopeo copy -q "oci:$images/busybox" "docker-archive:$work/image.tar:$name"
+  ctr --address "$address" image import "$work/image.tar" >/dev/null 2>&1 || fail "ctr import"
+  local run=(ctr --address "$address" run --runc-binary "$work/arca" --allow-new-privs)
+  expect 5 hello "${run[@]}" --rm "$name" c1 /bin/busybox sh -c 'echo hello; exit 5'
+  expect 0 '*' "${run[@]}" -d "$name" c2 /bin/busybox sleep 100
+  same_digest /run/containerd/runc/default c2 "oci:$images/busybox" sleep 100
+  expect 0 '*' ctr --address "$address" task kill -s KILL c2
+  sleep 1
+  expect 0 '*' ctr --address "$address" task rm c2
+  expect 0 '*' ctr --address "$address" container rm c2
+}
+
+# Cycles of the runtime's own operations, one in ten with a SIGKILL at some moment.
+test_soak() {
+  local bundle=$work/bundle root=$work/soak cycles=${ARCA_SOAK_CYCLES:-30}
+  mkdir -p "$bundle/rootfs/bin"
+  cp "$(command -v busybox)" "$bundle/rootfs/bin/busybox"
+  (cd "$bundle" && "$arca" spec)
+  sed -i 's/"terminal": true/"terminal": false/; s/"sh"/"\/bin\/busybox", "sleep", "100"/' \
+    "$bundle/config.json"
+  for cycle in $(seq "$cycles"); do
+    "$arca" --root "$root" create --bundle "$bundle" --pid-file "$work/pid" "s$cycle" \
+      </dev/null >/dev/null 2>&1 || fail "soak: create $cycle"
+    if [ $((cycle % 10)) = 0 ]; then kill -9 "$(cat "$work/pid")"; fi
+    "$arca" --root "$root" start "s$cycle" >/dev/null 2>&1
+    [ $((cycle % 10)) = 5 ] && sleep 0.3 && kill -9 "$(cat "$work/pid")"
+    "$arca" --root "$root" kill "s$cycle" KILL >/dev/null 2>&1
+    "$arca" --root "$root" delete --force "s$cycle" || fail "soak: delete $cycle"
+  done
+  [ "$(ls "$root")" = "" ] || fail "soak: left $(ls "$root")"
+  grep -qls 'arca-s[0-9]' /proc/[0-9]*/cgroup && fail "soak: a process is left"
+  find /sys/fs/cgroup -maxdepth 2 -name 'arca-s[0-9]*' | grep -q . && fail "soak: cgroups are left"
+  grep -q "$root" /proc/self/mountinfo && fail "soak: mounts are left"
+}
+
+for name in "${@:-podman containerd soak}"; do
+  for test in $name; do
+    echo "$test"
+    "test_$test"
+  done
+done
+[ "$failures" = 0 ] && echo "engines: all passed" || echo "engines: $failures failed" >&2
+[ "$failures" = 0 ]
