@@ -51,6 +51,9 @@ struct WorkloadOptions: ParsableArguments {
   @Option(help: "The signal that asks the workload to stop.")
   var stopSignal: String?
 
+  @Flag(help: "Let the host run more programs beside the workload, as an engine's exec does.")
+  var allowExec = false
+
   @OptionGroup(title: "Secrets") var secrets: SecretOptions
 
   /// What the options, with `command` after the image's name, change about the derived manifest.
@@ -69,6 +72,7 @@ struct WorkloadOptions: ParsableArguments {
     options.dropCapabilities = capDrop
     options.rlimits = try ulimit.map(Self.limit)
     options.stopSignal = stopSignal
+    options.allowsExecute = allowExec
     try secrets.apply(to: &options)
     for option in securityOpt {
       guard
@@ -90,7 +94,7 @@ struct WorkloadOptions: ParsableArguments {
       ("--tmpfs", !tmpfs.isEmpty), ("--cap-add", !capAdd.isEmpty),
       ("--cap-drop", !capDrop.isEmpty), ("--ulimit", !ulimit.isEmpty),
       ("--security-opt", !securityOpt.isEmpty), ("--stop-signal", stopSignal != nil),
-      ("--secret, --key-broker", !secrets.isEmpty),
+      ("--allow-exec", allowExec), ("--secret, --key-broker", !secrets.isEmpty),
     ]
     if let option = given.first(where: { $0.1 })?.0 {
       throw ValidationError("\(option): the workload's manifest says that; change it there")

@@ -127,6 +127,8 @@ END
     --health-cmd '["busybox","true"]' --health-interval disable \
     "$name" sh -c "busybox httpd -p 80 -h /etc; $loop"
   until_says one up 1
+  same_digest "$ARCA_STATE/runtime" "$(podman inspect one --format '{{.Id}}')" --allow-exec \
+    "oci:$images/busybox" sh -c "busybox httpd -p 80 -h /etc; $loop"
   expect 0 "*root*" busybox wget -q -O - http://127.0.0.1:8080/passwd
   expect 4 out "$p" exec one busybox sh -c 'echo out; exit 4'
   expect 127 '*' "$p" exec one missing

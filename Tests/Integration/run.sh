@@ -248,6 +248,41 @@ test_tdx() {
     fail "another platform measurement was accepted"
 }
 
+# judged STATUS TEXT ARGUMENT...: arca attest verify of the evidence exits and says so.
+judged() {
+  local status=$1 text=$2 code
+  shift 2
+  "$arca" attest verify "$work/evidence" --root "$ARCA_DATA/simulated-amd/ark.der" "$@" \
+    > "$work/verdict" 2>&1
+  code=$?
+  [ "$code" = "$status" ] || fail "attest verify $*: status $code, expected $status: $(tail -3 "$work/verdict")"
+  grep -q "$text" "$work/verdict" || fail "attest verify $*: expected $text: $(tail -3 "$work/verdict")"
+}
+
+test_attest() {
+  local digest platform
+  run 0 '*' --evidence "$work/evidence" "$busybox" true
+  "$arca" measure --json "$busybox" true > "$work/measured" || fail "arca measure"
+  digest=$(jq -r .workloadDigest "$work/measured") platform=$(jq -r .platformMeasurement "$work/measured")
+  jq -n --arg workload "$digest" --arg platform "$platform" '{
+    identifier: "test", tee: ["snp"], platform: [$platform], workload: [$workload], report_data: "any",
+    signer: "any", vmpl: [0], chip_id: "any", migratable: "any", minimum_tcb: {},
+    accepted_statuses: ["UpToDate"], advisories: "any", dangerously_accept_debug: false,
+    dangerously_accept_simulated_evidence: true,
+    dangerously_accept_missing_revocation_lists: false}' > "$work/policy"
+  judged 0 '^trusted' --policy "$work/policy"
+  jq '.workload = ["00"]' "$work/policy" > "$work/other" && judged 1 workload --policy "$work/other"
+  jq 'del(.vmpl)' "$work/policy" > "$work/other" && judged 2 vmpl --policy "$work/other"
+  judged 1 simulated
+  judged 1 report_data --policy "$work/policy" --nonce 00
+  head -c 1184 "$work/evidence" > "$work/report" && tail -c +1185 "$work/evidence" > "$work/table"
+  cp "$work/report" "$work/evidence"
+  judged 2 missing --policy "$work/policy"
+  judged 0 '^trusted' --policy "$work/policy" --certificate-table "$work/table"
+  cat "$work/report" "$work/table" > "$work/evidence"
+  "$arca" attest show "$work/evidence" | grep -q 'simulated TEE' || fail "attest show hides the simulation"
+}
+
 # What is there of containers: control groups, the processes in them, Arca's own, mounts, files.
 present() {
   local group
@@ -303,7 +338,7 @@ test_crowd() {
 
 bash "$here/images/make-images.sh" "$images" || { echo "the test images could not be made" >&2; exit 1; }
 tests=("$@")
-[ $# -gt 0 ] || tests=(images streams terminal life manifest outer tamper identity tdx hardware tools soak)
+[ $# -gt 0 ] || tests=(images streams terminal life manifest outer tamper identity attest tdx hardware tools soak)
 for name in "${tests[@]}"; do
   echo "integration: $name"
   "test_$name"
