@@ -39,7 +39,7 @@ final class GuestMachine {
 
   private let folder: URL
   private let qemu = Process()
-  private var socket: HostSocket
+  var socket: HostSocket
   private var decoder = FrameDecoder()
 
   init(disk: URL?, kind: String = "sim-snp") throws {

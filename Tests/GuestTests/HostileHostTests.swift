@@ -41,6 +41,25 @@ extension GuestTests {
       }
     }
 
+    /// Each request is answered; what a host that never listens could have pile up has a bound.
+    @Test func aHostThatNeverListensIsNoLongerHeard() throws {
+      try machine {
+        guard case .started? = try $0.open(disk.manifest(["sleep", "100"])) else {
+          Issue.record("not started")
+          return
+        }
+        var writer = ByteWriter()
+        let request = HostMessage.toSession(1, .execute([])).frame
+        for _ in 0..<(4 << 20) / Wire.headerBytes { request.write(to: &writer) }
+        let isTakenWhole = $0.socket.send(writer.bytes, milliseconds: 5000)
+        #expect(!isTakenWhole)
+        guard case .ofSession(1, .failure(.hostInput, _))? = try $0.next() else {
+          Issue.record("a request was not refused")
+          return
+        }
+      }
+    }
+
     @Test func moreInputThanGrantedEndsTheGuest() throws {
       try machine {
         guard case .started? = try $0.open(disk.manifest(["sleep", "100"])) else {

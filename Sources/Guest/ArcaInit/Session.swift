@@ -5,6 +5,9 @@ import CArcaGuest
 /// Carries bytes between the host and the running programs until the workload has ended.
 struct Session {
   private static let executionsMax = 64
+  /// How much may wait for the host before nothing more of it is read: what it says is answered,
+  /// and a host that talks and never listens would grow the answers without end.
+  private static let unreadBytesMax = 1 << 20
 
   /// The workload first.
   private var executions: [Execution]
@@ -56,8 +59,9 @@ struct Session {
       try channel.flush()
       let reading = Int16(ARCA_POLLIN)
       let writing = Int16(channel.unsentBytes > 0 ? ARCA_POLLOUT : 0)
+      let listening = channel.unsentBytes < Self.unreadBytesMax ? reading : 0
       items = [
-        arca_poll(fd: channel.fd, events: reading | writing, revents: 0),
+        arca_poll(fd: channel.fd, events: listening | writing, revents: 0),
         arca_poll(fd: childSignals, events: reading, revents: 0),
         arca_poll(fd: uevents, events: reading, revents: 0),
         localItem,

@@ -15,6 +15,8 @@ int arca_interface_up(const uint8_t *mac, const char *name, uint32_t mtu) {
   struct ifreq request = {0};
   struct if_nameindex *all = if_nameindex();
   for (struct if_nameindex *at = all; at != NULL && at->if_index != 0; at++) {
+    // Its hardware address is zero, which a host may name too.
+    if (strcmp(at->if_name, "lo") == 0) continue;
     strncpy(request.ifr_name, at->if_name, IFNAMSIZ - 1);
     if (ioctl(fd, SIOCGIFHWADDR, &request) < 0) continue;
     if (memcmp(request.ifr_hwaddr.sa_data, mac, 6) != 0) continue;
