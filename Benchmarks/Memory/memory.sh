@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # Memory of one container: what the guest uses before its workload does anything, and what the host
-# holds beyond the guest's memory (proportional set sizes of arca, crun, the launcher and QEMU, less
-# QEMU's mapping of guest memory). Prints JSON.
+# holds beyond the guest's memory in arca, crun, the launcher and QEMU, less QEMU's mapping of guest
+# memory: for a first container (proportional set sizes: pages of files counted in) and for each
+# further one (anonymous pages: what no other container shares, of it QEMU's translated code, which
+# KVM has none of). Prints JSON.
 #
 #   memory.sh IMAGE      an image whose entry point is busybox; ARCA: the program
 set -euo pipefail
@@ -19,16 +21,24 @@ supervisor=$(pgrep -f "monitor $id" | head -n 1)
 groups=$(cat /sys/fs/cgroup/{pids,.}/arca-"$id"/cgroup.procs 2>/dev/null || true)
 python3 - "$used" "$supervisor" $(pgrep -P "$supervisor") $groups <<'PYTHON'
 import json, re, sys
-each = {}
+first, further, translated = {}, {}, 0
 for pid in set(sys.argv[2:]):
-    kib, is_guest = 0, False
+    pss = anonymous = 0
+    is_guest = is_code = False
     for line in open(f"/proc/{pid}/smaps"):
-        if mapping := re.match(r"([0-9a-f]+)-([0-9a-f]+) ", line):
-            # Guest memory is the one mapping of exactly 512 MiB.
+        if mapping := re.match(r"([0-9a-f]+)-([0-9a-f]+) (\S+)", line):
+            # Guest memory is the one mapping of exactly 512 MiB, translated code what is writable code.
             is_guest = int(mapping[2], 16) - int(mapping[1], 16) == 512 << 20
+            is_code = mapping[3] == "rwxp"
         elif line.startswith("Pss:") and not is_guest:
-            kib += int(line.split()[1])
-    each[open(f"/proc/{pid}/comm").read().strip()] = kib
-print(json.dumps({"guestUsedKiB": int(sys.argv[1]), "hostKiBByProcess": each,
-                  "hostKiB": sum(each.values())}))
+            pss += int(line.split()[1])
+        elif line.startswith("Anonymous:") and not is_guest:
+            anonymous += int(line.split()[1])
+            translated += int(line.split()[1]) if is_code else 0
+    name = open(f"/proc/{pid}/comm").read().strip()
+    first[name] = first.get(name, 0) + pss
+    further[name] = further.get(name, 0) + anonymous
+print(json.dumps({"guestUsedKiB": int(sys.argv[1]), "firstKiBByProcess": first,
+                  "firstKiB": sum(first.values()), "furtherKiBByProcess": further,
+                  "furtherKiB": sum(further.values()), "translatedCodeKiB": translated}))
 PYTHON

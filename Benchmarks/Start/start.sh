@@ -24,7 +24,7 @@ line = open(f"{guest}/cmdline").read().strip()
 begin = time.monotonic()
 process = subprocess.Popen(
     ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",
-     "-vga", "none", "-machine", "q35,accel=tcg,usb=off,vmport=off,smbus=off,sata=off",
+     "-vga", "none", "-machine", "q35,usb=off,vmport=off,smbus=off,sata=off", "-accel", "tcg,tb-size=128",
      "-cpu", "max", "-smp", "1", "-m", "512M", "-kernel", f"{guest}/vmlinux", "-initrd", initrd,
      "-append", line, "-device", "virtio-serial-pci,max_ports=2",
      "-chardev", f"socket,id=channel,fd={theirs.fileno()}",

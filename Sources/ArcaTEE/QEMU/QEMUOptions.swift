@@ -23,6 +23,9 @@ public struct QEMUOptions: Sendable {
   public var volumes: [String]
   /// The kernel's command line.
   public var commandLine: String
+  /// Bound on QEMU's translated code, in MiB: what the control group leaves to it holds this, and not
+  /// the gibibyte that QEMU would take. Programs of some size thrash below 64.
+  private static let translatedMebibytesMax = 128
   private let launch: LaunchDescription
 
   /// Taps, and the hardware address of each in the guest.
@@ -49,8 +52,8 @@ public struct QEMUOptions: Sendable {
       "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-vga", "none",
       "-name", "arca",
       "-machine",
-      "q35,accel=\(launch.accelerator.rawValue),usb=off,vmport=off,smbus=off,sata=off"
-        + machine,
+      "q35,usb=off,vmport=off,smbus=off,sata=off" + machine,
+      "-accel", accelerator,
       "-cpu", cpu,
       "-smp", "\(launch.vcpus)", "-m", "\(launch.memoryMiB)M",
     ] + confidential + [
@@ -91,6 +94,11 @@ public struct QEMUOptions: Sendable {
       "-device",
       "virtio-net-pci,netdev=net\(number),mac=\(interface.hardwareAddress),romfile=\(virtio)",
     ]
+  }
+
+  private var accelerator: String {
+    let name = launch.accelerator.rawValue
+    return launch.accelerator == .tcg ? "\(name),tb-size=\(Self.translatedMebibytesMax)" : name
   }
 
   private var machine: String {
