@@ -23,8 +23,10 @@ public struct QEMUOptions: Sendable {
   public var volumes: [String]
   /// The kernel's command line.
   public var commandLine: String
-  /// Bound on QEMU's translated code, in MiB: what the control group leaves to it holds this, and not
-  /// the gibibyte that QEMU would take. Programs of some size thrash below 64.
+  /// Bound on QEMU's translated code, in MiB.
+  ///
+  /// The control group leaves room for it, not for the gibibyte that QEMU would take; programs of
+  /// some size thrash below 64.
   private static let translatedMebibytesMax = 128
   private let launch: LaunchDescription
 
