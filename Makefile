@@ -13,7 +13,7 @@ PREFIX ?= /usr/local
 BUILD_PACKAGES := gcc libp11-kit-dev libsqlite3-dev libssl-dev libzstd-dev zlib1g-dev
 GUEST_PACKAGES := binutils cpio dpkg-dev e2fsprogs linux-libc-dev musl-tools xz-utils zstd
 RUNTIME_PACKAGES := crun qemu-system-x86 skopeo
-TEST_PACKAGES := aardvark-dns busybox-static chromium conmon containerd cryptsetup-bin \
+TEST_PACKAGES := aardvark-dns busybox-static chromium conmon containerd cryptsetup-bin docker.io \
   docker-registry erofs-utils etcd-server iproute2 iptables jq netavark podman procps \
   python3-venv softhsm2 spin
 PACKAGES := $(BUILD_PACKAGES) $(GUEST_PACKAGES) $(RUNTIME_PACKAGES) $(TEST_PACKAGES)

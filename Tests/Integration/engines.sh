@@ -5,25 +5,27 @@
 #   ARCA_SOAK_CYCLES  how many create/start/kill/delete cycles the soak makes (default: 30)
 #   ARCA_TEST_IMAGES  where images are kept (default: ~/.cache/arca/test-images)
 #
-# The engines are those of Debian (podman, containerd), run in a network and a mount namespace of
+# The engines are those of Debian (podman, containerd, Docker), run in a network and a mount namespace of
 # their own with private roots: nothing of the machine is changed. A missing engine is a failure.
 set -uo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+images=${ARCA_TEST_IMAGES:-$HOME/.cache/arca/test-images}
 if [ "${1:-}" != --inside ]; then
+  bash "$here/images/make-images.sh" "$images" >/dev/null || exit 1
   exec unshare -n -m --propagation private "$0" --inside "$@"
 fi
 shift
 mount -t tmpfs tmpfs /run || exit 1
-here=$(cd "$(dirname "$0")" && pwd)
 arca=$(readlink -f "${ARCA:-$here/../../out/bin/arca}")
-images=${ARCA_TEST_IMAGES:-$HOME/.cache/arca/test-images}
-bash "$here/images/make-images.sh" "$images" >/dev/null || exit 1
 work=$(mktemp -d)
 export ARCA_DATA=$work/data ARCA_STATE=$work/state
 failures=0
 containerd_pid=
+dockerd_pid=
 
 cleanup() {
   podman rm -fa -t 0 >/dev/null 2>&1
+  [ -n "$dockerd_pid" ] && kill "$dockerd_pid" && wait "$dockerd_pid"
   [ -n "$containerd_pid" ] && kill "$containerd_pid" && wait "$containerd_pid"
   grep -o " $work/[^ ]*" /proc/self/mountinfo | sort -r | xargs -r umount -l 2>/dev/null
   rm -rf --one-file-system "$work"
@@ -50,7 +52,7 @@ expect() {
 refused() {
   local text=$1
   shift
-  timeout 90 "$@" >/dev/null 2>"$work/stderr" </dev/null && fail "$*: was not refused"
+  timeout 90 "$@" >"$work/stderr" 2>&1 </dev/null && fail "$*: was not refused"
   grep -qF -- "$text" "$work/stderr" ||
     fail "$*: expected '$text', found: $(tail -2 "$work/stderr")"
 }
@@ -87,9 +89,9 @@ podman "$@"
 END
 chmod +x "$work/p"
 
-until_says() { # NAME TEXT COUNT: waits until the container has printed it so often
+until_says() { # NAME TEXT COUNT [ENGINE]: waits until the container has printed it so often
   for _ in $(seq 120); do
-    [ "$(podman logs "$1" 2>&1 | grep -c -- "$2")" -ge "$3" ] && return
+    [ "$("${4:-podman}" logs "$1" 2>&1 | grep -c -- "$2")" -ge "$3" ] && return
     sleep 0.5
   done
   fail "$1 never said $2"
@@ -182,6 +184,58 @@ END
   expect 0 '*' ctr --address "$address" container rm c2
 }
 
+test_docker() {
+  local name=arca.test/busybox:1 loop found id
+  export DOCKER_HOST=unix://$work/docker.sock DOCKER_CONFIG=$work/docker-config
+  ip link set lo up
+  echo '{}' > "$work/docker.json"
+  dockerd --config-file "$work/docker.json" --data-root "$work/docker" --exec-root "$work/docker-exec" \
+    --pidfile "$work/docker.pid" --host "$DOCKER_HOST" --add-runtime "arca=$work/arca" \
+    --default-ulimit nofile=4096:4096 >"$work/dockerd.log" 2>&1 &
+  dockerd_pid=$!
+  for _ in $(seq 100); do
+    docker version >/dev/null 2>&1 && break
+    sleep 0.2
+  done
+  [ -e "$work/image.tar" ] ||
+    skopeo copy -q "oci:$images/busybox" "docker-archive:$work/image.tar:$name"
+  docker load -q -i "$work/image.tar" >/dev/null || {
+    fail "docker load: $(tail -3 "$work/dockerd.log")"
+    return
+  }
+  local run=(docker run --runtime arca)
+
+  expect 7 'out web xy' "${run[@]}" --rm --network none --hostname web -e A=xy "$name" \
+    sh -c 'echo out $(hostname) $A; echo err >&2; exit 7'
+  grep -qx err "$work/stderr" || fail "standard error did not arrive"
+  expect 0 '1000 /tmp' "${run[@]}" --rm --network none -u 1000 -w /tmp "$name" \
+    sh -c 'echo $(id -u) $PWD'
+  found=$(echo data | timeout 90 "${run[@]}" --rm -i --network none "$name" cat)
+  [ "$found" = data ] || fail "standard input: found '$found'"
+  expect 0 '*' python3 "$here/terminal.py" "${run[@]}" -it --rm --network none "$name" \
+    sh -c "echo ready; exec sh"
+
+  loop='trap "exit 3" TERM; echo up; while :; do sleep 0.2; done'
+  expect 0 '*' "${run[@]}" -d --name one -p 127.0.0.1:8081:80 -m 256m --cpus 1 "$name" \
+    sh -c "busybox httpd -p 80 -h /etc; $loop"
+  until_says one up 1 docker
+  id=$(docker inspect one --format '{{.Id}}')
+  same_digest "$(echo "$work"/docker-exec/runtime-*/moby)" "$id" \
+    "oci:$images/busybox" sh -c "busybox httpd -p 80 -h /etc; $loop"
+  expect 0 "*root*" busybox wget -q -O - http://127.0.0.1:8081/passwd
+  refused 'hostMay.execute' docker exec one ls
+  expect 0 '*' docker restart -t 5 one
+  until_says one up 2 docker
+  expect 0 '*' docker stop -t 20 one
+  expect 0 3 docker inspect one --format '{{.State.ExitCode}}'
+  expect 0 '*' docker rm one
+  expect 0 '*' "${run[@]}" -d --name two --network none "$name" sh -c "$loop"
+  expect 0 '*' docker kill two
+  expect 0 137 docker wait two
+  expect 0 '*' docker rm -f two
+  refused '--network host' "${run[@]}" --rm --network host "$name" true
+}
+
 # Cycles of the runtime's own operations, one in ten with a SIGKILL at some moment.
 test_soak() {
   local bundle=$work/bundle root=$work/soak cycles=${ARCA_SOAK_CYCLES:-30}
@@ -205,7 +259,7 @@ test_soak() {
   grep -q "$root" /proc/self/mountinfo && fail "soak: mounts are left"
 }
 
-for name in "${@:-podman containerd soak}"; do
+for name in "${@:-podman containerd docker soak}"; do
   for test in $name; do
     echo "$test"
     "test_$test"

@@ -114,7 +114,11 @@ struct BundleWorkload {
   /// What no guest can have, whatever a manifest says (docs/oci-runtime.md).
   private static func refuseImpossible(_ spec: BundleSpec) throws(RuntimeError) {
     let namespaces = spec.linux?.namespaces ?? []
-    guard namespaces.contains(where: { $0.type == "network" }) else {
+    // Docker names the host's namespace by a path, podman leaves it out.
+    let own = fileStatus("/proc/self/ns/net")?.inode
+    guard let network = namespaces.first(where: { $0.type == "network" }),
+      network.path.flatMap({ fileStatus($0)?.inode }) != own || own == nil
+    else {
       throw RuntimeError(
         .unsupported,
         "network: the host's own was asked for (--network host), but a guest has a kernel, and so "
