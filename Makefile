@@ -90,12 +90,16 @@ fuzz: ## Run each fuzz target for FUZZ_RUNS inputs.
 	  Fuzz/run.sh $$target $(FUZZ_RUNS) > .build/fuzz.log 2>&1 || { tail -n 40 .build/fuzz.log; exit 1; }; \
 	done
 
-bench: guest ## Measure start and memory against the floor, and verification against its peers.
+bench: guest ## Measure everything that docs/benchmarks.md states, and render it.
 	Examples/debian-image.sh $(OUT)/bench/busybox '{"Entrypoint":["/bin/busybox"]}' busybox-static
-	$(SUDO) Benchmarks/Start/start.sh oci:$(OUT)/bench/busybox
-	$(SUDO) Benchmarks/Memory/memory.sh oci:$(OUT)/bench/busybox
+	@mkdir -p $(OUT)/bench/results
+	$(SUDO) Benchmarks/Start/start.sh oci:$(OUT)/bench/busybox > $(OUT)/bench/results/start.json
+	$(SUDO) Benchmarks/Steady/steady.sh > $(OUT)/bench/results/steady.json
+	$(SUDO) Benchmarks/Memory/memory.sh oci:$(OUT)/bench/busybox > $(OUT)/bench/results/memory.json
+	$(SUDO) Benchmarks/Conversion/conversion.sh $(OUT)/bench/steady > $(OUT)/bench/results/conversion.json
+	Benchmarks/Handshake/run.sh > $(OUT)/bench/results/handshake.json
 	Benchmarks/Verification/run.sh $(VECTORS)
-	Benchmarks/Handshake/run.sh
+	python3 Benchmarks/render.py $(OUT)/bench/results docs
 
 install: guest ## Install into PREFIX.
 	install -D -t $(DESTDIR)$(PREFIX)/bin $(OUT)/bin/arca $(OUT)/bin/arca-kbs

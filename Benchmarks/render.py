@@ -1,0 +1,110 @@
+"""Renders the results of `make bench`: render.py RESULTS DOCS
+
+RESULTS is a folder with start, memory, steady, conversion and handshake .json, as the programs print
+them; a missing one is said to be missing. DOCS gets benchmarks.md and benchmarks.svg.
+"""
+
+import json
+import pathlib
+import platform
+import subprocess
+import sys
+
+results, docs = map(pathlib.Path, sys.argv[1:])
+
+
+def result(name):
+    path = results / f"{name}.json"
+    return json.loads(path.read_text()) if path.exists() and path.stat().st_size else None
+
+
+def version(*command):
+    return subprocess.run(command, capture_output=True, text=True).stdout.split("\n")[0].strip()
+
+
+def machine():
+    model = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo")
+                  if line.startswith("model name")), platform.machine())
+    cores = sum(line.startswith("processor") for line in open("/proc/cpuinfo"))
+    return [f"{cores} cores of {model}", version("qemu-system-x86_64", "--version"),
+            version("crun", "--version"), f"host kernel {platform.release()}"]
+
+
+def plot(rows):
+    """Horizontal bars of ratios, with a line at 1: the floor."""
+    width, left, scale, height = 640, 160, 300, 24 * len(rows) + 30
+    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
+             'font-family="sans-serif" font-size="12"><rect width="100%" height="100%" fill="#fff"/>']
+    for index, (name, ratio, aim) in enumerate(rows):
+        y = 24 * index + 8
+        colour = "#4a8" if aim is None or ratio >= aim else "#c64"
+        parts.append(f'<text x="{left - 8}" y="{y + 12}" text-anchor="end">{name}</text>'
+                     f'<rect x="{left}" y="{y}" width="{min(ratio, 1.5) * scale:.0f}" height="16" '
+                     f'fill="{colour}"/><text x="{left + min(ratio, 1.5) * scale + 6:.0f}" '
+                     f'y="{y + 12}">{ratio:.2f}</text>')
+        if aim is not None:
+            x = left + aim * scale
+            parts.append(f'<line x1="{x:.0f}" x2="{x:.0f}" y1="{y - 2}" y2="{y + 18}" '
+                         'stroke="#222" stroke-dasharray="3 2"/>')
+    parts.append(f'<line x1="{left + scale}" x2="{left + scale}" y1="0" y2="{height - 22}" '
+                 f'stroke="#222"/><text x="{left + scale}" y="{height - 6}" text-anchor="middle">'
+                 'the floor</text></svg>')
+    return "\n".join(parts) + "\n"
+
+
+AIMS = {"cpu": 0.98, "redis": 0.95, "read-sequential": 0.90, "read-random": 0.85}
+
+
+def main():
+    lines = ["# Benchmarks", "",
+             "Made by `make bench`; the figures are its last run's. The floor is the same QEMU, kernel, "
+             "CPU model", "and image with a static init and nothing of Arca (`Benchmarks/Floor`).", "",
+             *(f"- {fact}" for fact in machine()), ""]
+    if start := result("start"):
+        lines += ["## Start", "", "| | ms |", "|---|---|",
+                  f"| floor, to its init's first words | {start['floorMilliseconds']:.0f} |",
+                  f"| `arca run`, to the workload's first instruction | "
+                  f"{start['arcaMilliseconds']:.0f} |",
+                  "", f"Ratio {start['ratio']:.2f}, medians of {start['rounds']}; aim 1.10.", ""]
+    if steady := result("steady"):
+        rows = steady["steady"]
+        lines += ["## In the guest", "",
+                  f"Medians of {steady['rounds']}, in seconds, with the least and the most. A ratio is "
+                  "the floor's time over Arca's;", "reads of the floor are those of the raw disk.", "",
+                  "![ratios](benchmarks.svg)", "",
+                  "| what | floor | Arca | ratio | aim |", "|---|---|---|---|---|"]
+        for name, row in rows.items():
+            cell = {side: f"{row[side + 'Seconds']:.3f} ({row[side + 'Spread'][0]:.3f}–"
+                          f"{row[side + 'Spread'][1]:.3f})" for side in ("floor", "arca")}
+            lines.append(f"| {name} | {cell['floor']} | {cell['arca']} | {row['ratio']:.2f} | "
+                         f"{AIMS.get(name, '')} |")
+        lines.append("")
+        (docs / "benchmarks.svg").write_text(
+            plot([(name, row["ratio"], AIMS.get(name)) for name, row in rows.items()]))
+    if memory := result("memory"):
+        further = memory["furtherKiB"] / 1024
+        code = memory["translatedCodeKiB"] / 1024
+        lines += ["## Memory", "", "| | MiB |", "|---|---|",
+                  f"| the guest's, before its workload does anything | "
+                  f"{memory['guestUsedKiB'] / 1024:.1f} |",
+                  f"| the host's beyond it, a first container | {memory['firstKiB'] / 1024:.1f} |",
+                  f"| the host's beyond it, each further one | {further:.1f} |",
+                  f"| of it QEMU's translated code, which KVM has none of | {code:.1f} |", ""]
+    if conversion := result("conversion"):
+        lines += ["## Conversion", "",
+                  f"An image of {conversion['imageBytes'] >> 20} MiB: {conversion['arcaSeconds']:.2f} s; by "
+                  f"tar, mkfs.erofs and veritysetup {conversion['byHandSeconds']:.2f} s; ratio "
+                  f"{conversion['ratio']:.2f} (aim ≤ 1.05).", ""]
+    if broker := result("handshake"):
+        lines += ["## Key broker", "",
+                  f"{broker['handshakesPerProcessorSecond']:.0f} handshakes a processor's second, of "
+                  f"{broker['limitPerProcessorSecond']:.0f} that openssl's speed allows: ratio "
+                  f"{broker['ratio']:.2f} (aim ≥ 0.5).", ""]
+    missing = [name for name in ("start", "steady", "memory", "conversion", "handshake")
+               if not result(name)]
+    if missing:
+        lines += [f"Not run: {', '.join(missing)}.", ""]
+    (docs / "benchmarks.md").write_text("\n".join(lines))
+
+
+main()
