@@ -24,7 +24,11 @@ func shared(_ settings: [SwiftSetting]) -> [Target] {
     .target(name: "ArcaBytes", swiftSettings: settings),
     .target(name: "ArcaWire", dependencies: ["ArcaBytes"], swiftSettings: settings),
     .target(name: "ArcaManifest", dependencies: ["ArcaBytes"], swiftSettings: settings),
-    .target(name: "TEEEvidence", dependencies: ["ArcaBytes"], swiftSettings: settings),
+    .target(
+      name: "TEEEvidence", dependencies: ["ArcaBytes"],
+      // Verifiers alone read event logs.
+      exclude: isGuest ? ["EventLog"] : [],
+      swiftSettings: settings),
     .target(
       name: "ArcaAttester", dependencies: ["ArcaBytes", "TEEEvidence"], swiftSettings: settings),
   ]
@@ -226,7 +230,7 @@ let tests: [Target] = [
       "ArcaTEE", "TEEAttestation", "TEEMeasurement", "ArcaWire", "ArcaBytes", crypto,
     ],
     exclude: ["Golden"], swiftSettings: strict),
-  suite("ArcaRuntimeTests", ["ArcaRuntime", "ArcaTEE"]),
+  suite("ArcaRuntimeTests", ["ArcaRuntime", "ArcaTEE", "ArcaWire"]),
   suite(
     "GuestTests",
     [

@@ -1,8 +1,8 @@
 // The floor: a static init with nothing of Arca's.
 //
-// Without a disk it says "started" on the port and powers off. With one it mounts the same EROFS image
-// that Arca would verify, unverified, and becomes the program that the file /command names, one
-// argument a line, with the port as its output.
+// Without a disk it says "started" on the port and powers off. With one it mounts the same EROFS
+// image that Arca would verify, unverified, and becomes the program that the file /command names,
+// one argument a line, with the port as its output.
 #include <fcntl.h>
 #include <net/if.h>
 #include <stdio.h>

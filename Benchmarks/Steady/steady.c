@@ -70,7 +70,7 @@ static void memory(void) {
   free(a), free(b);
 }
 
-// Each block at most once, so that none comes from the page cache: a full cycle through a power of two.
+// Each block at most once, so that none comes from the page cache: a cycle through a power of two.
 static void reads(const char *path, size_t bytes) {
   static char block[1 << 20];
   int file = open(path, O_RDONLY);
@@ -94,7 +94,8 @@ static void reads(const char *path, size_t bytes) {
 static void programs(void) {
   char *python[] = {"python3", "-c", "import json", NULL};
   char *sqlite[] = {"python3", "-c",
-                    "import sqlite3; d = sqlite3.connect(':memory:'); d.execute('create table t(a, b)');"
+                    "import sqlite3; d = sqlite3.connect(':memory:');"
+                    "d.execute('create table t(a, b)');"
                     "[d.execute('insert into t values(?, ?)', (i, str(i))) for i in range(4000)];"
                     "d.execute('select b, count(*) from t group by b % 7').fetchall()", NULL};
   char *server[] = {"redis-server", "--save", "", "--daemonize", "yes", "--dir", "/tmp", NULL};

@@ -43,7 +43,7 @@ extension Installation {
     return HostHardware.cpuModel(kind, HostFacts(processorAndFirmwareOf: self).processor)
   }
 
-  private func firmware(
+  func firmware(
     for kind: LaunchKind, _ facts: HostFacts?
   ) throws(RuntimeError) -> [String] {
     guard let facts else { return BootedFiles.simulatedFirmwarePaths }

@@ -40,24 +40,34 @@ public struct Installation: Sendable {
   /// The keys, certificates and collateral of the simulated Intel.
   public var simulatedIntelFolder: String { data + "/simulated-intel" }
 
-  /// The digests of the guest's files that its `release.json` records and `kind` boots.
-  public func guestDigests(for kind: LaunchKind) throws(RuntimeError)
-    -> LaunchDescription.GuestDigests
-  {
+  /// What the guest's `release.json` records.
+  func release() throws(RuntimeError) -> GuestRelease {
     let path = guest + "/release.json"
     guard let content = FileManager.default.contents(atPath: path) else {
       throw RuntimeError(
         .installation,
         "\(path): not found; expected the guest's release there: run `make guest`, or set ARCA_LIB")
     }
-    guard let release = try? JSONDecoder().decode(GuestRelease.self, from: content),
-      let kernel = release.digest(of: kind.kernelFile), let initrd = release.digest(of: "initrd"),
+    guard let release = try? JSONDecoder().decode(GuestRelease.self, from: content) else {
+      throw RuntimeError(
+        .installation, "\(path): expected what this version writes; run `make guest` again")
+    }
+    return release
+  }
+
+  /// The digests of the guest's files that its `release.json` records and `kind` boots.
+  public func guestDigests(for kind: LaunchKind) throws(RuntimeError)
+    -> LaunchDescription.GuestDigests
+  {
+    let release = try release()
+    guard let kernel = release.digest(of: kind.kernelFile),
+      let initrd = release.digest(of: "initrd"),
       let commandLine = release.digest(of: "cmdline")
     else {
       throw RuntimeError(
         .installation,
-        "\(path): expected SHA-256 digests of \(kind.kernelFile), initrd and cmdline; "
-          + "run `make guest` again"
+        "\(guest)/release.json: expected SHA-256 digests of \(kind.kernelFile), initrd and "
+          + "cmdline; run `make guest` again"
       )
     }
     return LaunchDescription.GuestDigests(
@@ -68,20 +78,22 @@ public struct Installation: Sendable {
 extension Installation {
   /// The kernel modules in the guest's initrd.
   var guestModules: Set<String> {
-    guard let content = FileManager.default.contents(atPath: guest + "/release.json"),
-      let release = try? JSONDecoder().decode(GuestRelease.self, from: content)
-    else { return [] }
-    return Set(release.modules ?? [])
+    Set((try? release())?.modules ?? [])
   }
 }
 
-private struct GuestRelease: Decodable {
+/// What the guest was made of, as `release.json` beside it says.
+struct GuestRelease: Decodable {
   struct File: Decodable {
     let sha256: String
   }
 
   let files: [String: File]
-  let modules: [String]?
+  let modules: [String]
+  let kernelPackages: [TrustedComputingBase.Package]
+  let sourcePackages: [TrustedComputingBase.Package]
+  let linesOfCode: [String: Int]
+  let kernelOptions: [String]?
 
   func digest(of name: String) -> [UInt8]? {
     guard let digest = files[name].flatMap({ Hex.decode($0.sha256) }), digest.count == 32 else {

@@ -32,7 +32,7 @@ struct GuestBuild: ParsableCommand {
     if kernelSource {
       let options = URL(fileURLWithPath: package).appending(path: "guest/kernel.config")
       let kernel = try SourceKernel(cache: cache, options: options, refresh: refresh)
-      try build(from: kernel.folder, [kernel.package], mbedTLS)
+      try build(from: kernel.folder, [kernel.package], mbedTLS, kernelOptions: kernel.options)
       return
     }
     let kernel =
@@ -48,7 +48,8 @@ struct GuestBuild: ParsableCommand {
   }
 
   private func build(
-    from unpacked: URL, _ kernelPackages: [URL], _ mbedTLS: MbedTLS
+    from unpacked: URL, _ kernelPackages: [URL], _ mbedTLS: MbedTLS,
+    kernelOptions: [String]? = nil
   ) throws(BuildError) {
     let images = Disk.find(unpacked) { $0.hasPrefix("vmlinuz") }
     guard let image = images.first, images.count == 1 else {
@@ -74,6 +75,7 @@ struct GuestBuild: ParsableCommand {
       arcaVersion: "0.1.0", kernelRelease: try kernelRelease(of: unpacked),
       kernelPackages: packages.sorted { $0.name < $1.name },
       sourcePackages: [try mbedTLS.releasePackage()], modules: modules.files.map(\.name),
+      linesOfCode: try InitProgram.linesOfCode(package: package), kernelOptions: kernelOptions,
       files: outputs.mapValues(Release.File.init))
     let folder = URL(fileURLWithPath: output)
     try Disk.makeFolder(folder)

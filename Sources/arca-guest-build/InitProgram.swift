@@ -28,4 +28,40 @@ enum InitProgram {
     ])
     return try Disk.read(URL(fileURLWithPath: program))
   }
+
+  /// Lines with code, by module, in what SwiftPM compiles in guest mode and the headers beside it.
+  static func linesOfCode(package: URL) throws(BuildError) -> [String: Int] {
+    let description = try Tool.run(
+      [
+        "ARCA_GUEST=1", "swift", "package", "--scratch-path", package.path + "/" + scratch,
+        "describe", "--type", "json",
+      ], in: package, isQuiet: true)
+    guard let targets = try? JSONDecoder().decode(Description.self, from: description).targets
+    else { throw BuildError(.tool, "swift package describe: expected JSON with targets") }
+    var lines: [String: Int] = [:]
+    for target in targets {
+      let folder = package.appending(path: target.path)
+      let headers = Disk.find(folder) { $0.hasSuffix(".h") }
+      var count = 0
+      for file in target.sources.map({ folder.appending(path: $0) }) + headers {
+        let text = String(decoding: try Disk.read(file), as: UTF8.self)
+        count += text.split(separator: "\n").count {
+          let line = $0.drop(while: \.isWhitespace)
+          return !line.isEmpty && !line.hasPrefix("//")
+        }
+      }
+      lines[target.name] = count
+    }
+    return lines
+  }
+
+  private struct Description: Decodable {
+    struct Target: Decodable {
+      let name: String
+      let path: String
+      let sources: [String]
+    }
+
+    let targets: [Target]
+  }
 }

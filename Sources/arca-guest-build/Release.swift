@@ -23,6 +23,10 @@ struct Release: Codable {
   /// What arca-init is linked with; the digest is that of the source package's `.dsc`.
   let sourcePackages: [Package]
   let modules: [String]
+  /// Lines of code by each module that arca-init is made of; comments and blank lines are free.
+  let linesOfCode: [String: Int]
+  /// The options of a kernel of Arca's own; Debian's are those of the named package.
+  let kernelOptions: [String]?
   let files: [String: File]
 
   func json() throws(BuildError) -> Data {

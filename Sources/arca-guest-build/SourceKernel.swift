@@ -8,6 +8,8 @@ struct SourceKernel {
   let package: URL
   /// What an unpacked binary package would hold, without any module.
   let folder: URL
+  /// The options that it was built with.
+  let options: [String]
 
   /// Takes the kernel that `cache` keeps for this source and these options, or builds it.
   init(cache: URL, options: URL, refresh: Bool) throws(BuildError) {
@@ -17,6 +19,7 @@ struct SourceKernel {
       let option = line.prefix { $0 != "#" }.trimmingCharacters(in: .whitespaces)
       return option.isEmpty ? nil : option
     }
+    self.options = config
     let compiler = try Tool.text(["gcc", "--version"]).prefix { $0 != "\n" }
     let key = Release.digest(
       Data(([try Release.Package(package).sha256, String(compiler)] + config).joined().utf8))

@@ -35,6 +35,7 @@ struct Arca: ParsableCommand {
     subcommands: [
       RunCommand.self, PsCommand.self, LogsCommand.self, StopCommand.self, RmCommand.self,
       ImageCommand.self, VolumeCommand.self, ManifestCommand.self, MeasureCommand.self,
+      TCBCommand.self,
       AttestCommand.self, DoctorCommand.self, ToolsCommand.self, IdentityBlockCommand.self,
       SEVCommand.self,
       MonitorCommand.self,

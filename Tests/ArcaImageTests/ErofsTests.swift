@@ -1,5 +1,6 @@
 import ArcaImage
 import ArcaTestSupport
+import Crypto
 import Foundation
 import Testing
 
@@ -48,6 +49,48 @@ import Testing
     for (name, content) in expected {
       #expect(
         Array(try Data(contentsOf: URL(fileURLWithPath: "\(root)/\(name)"))) == content, "\(name)")
+    }
+  }
+
+  /// Plain, inline and chunked contents, holes, and folders of several blocks.
+  @Test func theListOfFilesHasEveryFileAndItsDigest() throws {
+    let fixture = try ImageFixture()
+    var contents: [String: [UInt8]] = [:]
+    for size in [0, 1, 2048, 2049, 4096, 6145, 65537, 3_000_001] {
+      contents["size-\(size)"] = (0..<size).map { UInt8(truncatingIfNeeded: $0 &* 31 | 1) }
+    }
+    var sparse = [UInt8](repeating: 0, count: 1 << 20)
+    sparse[300_000] = 1
+    contents["sparse"] = sparse
+    contents["sparse-short"] = sparse + [7]
+    for number in 0..<400 { contents["folder/a-rather-long-name-\(number)"] = [1] }
+    var tar = TarWriter()
+    for (name, content) in contents { tar.add(name, content: content) }
+    let image = try fixture.convert([tar.finished()])
+    let listed = try #require(try image.files())
+    for (name, content) in contents {
+      let file = try #require(listed.first { $0.path == "/" + name }, "\(name)")
+      #expect(file.byteCount == UInt64(content.count))
+      #expect(file.sha256 == Array(SHA256.hash(data: content)), "\(name)")
+    }
+    let paths = listed.map(\.path)
+    #expect(paths == paths.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) })
+  }
+
+  @Test func aListIsRefusedWhereTheImageIsCutOrIsNone() throws {
+    let fixture = try ImageFixture()
+    let image = try fixture.convert([layer([("folder/file", "text"), ("other", "more")])])
+    let whole = try Data(contentsOf: URL(fileURLWithPath: image.rootfsPath))
+    let path = "\(fixture.folder.path)/damaged"
+    var noMagic = whole
+    noMagic[1024] ^= 1
+    for damaged in [noMagic, whole.prefix(1100), whole.prefix(4096), Data()] {
+      try damaged.write(to: URL(fileURLWithPath: path))
+      let file = try DataFile.reading(path)
+      let error = #expect(throws: ImageError.self) {
+        try ErofsReader.files(of: file, byteCount: UInt64(damaged.count))
+      }
+      #expect(error?.code == .malformed)
     }
   }
 

@@ -39,10 +39,15 @@ final class GuestMachine {
 
   private let folder: URL
   private let qemu = Process()
+  private let monitor = Pipe()
   var socket: HostSocket
   private var decoder = FrameDecoder()
 
-  init(disk: URL?, kind: String = "sim-snp") throws {
+  /// Boots a guest; `hostile` is what a host may add to QEMU's command line, `faults` says how the
+  /// disk fails, in options of QEMU's block driver `blkdebug`.
+  init(
+    disk: URL?, kind: String = "sim-snp", hostile: [String] = [], faults: String? = nil
+  ) throws {
     let guest = Self.guest
     try #require(
       FileManager.default.fileExists(atPath: guest.appending(path: "release.json").path),
@@ -65,10 +70,14 @@ final class GuestMachine {
       ]
       + (disk.map {
         [
-          "-drive", "if=none,id=root,file=\($0.path),format=raw,readonly=on", "-device",
-          "virtio-blk-pci,drive=root",
+          "-drive",
+          "if=none,id=root,format=raw,readonly=on,"
+            + (faults.map { options in "file.driver=blkdebug,\(options),file.image.filename=" }
+              ?? "file=") + $0.path,
+          "-device", "virtio-blk-pci,drive=root",
         ]
-      } ?? [])
+      } ?? []) + hostile
+    qemu.standardInput = monitor
     try qemu.run()
     let isConnected = socket.accept(milliseconds: Self.timeoutMilliseconds)
     try #require(isConnected)
@@ -83,6 +92,11 @@ final class GuestMachine {
   /// Sends bytes as they are; a guest that has stopped reading is no fault.
   func send(raw bytes: [UInt8]) {
     _ = socket.send(bytes, milliseconds: 2000)
+  }
+
+  /// Types a line into QEMU's monitor, where the machine has `-monitor stdio`.
+  func monitor(_ line: String) throws {
+    try monitor.fileHandleForWriting.write(contentsOf: Data((line + "\n").utf8))
   }
 
   /// The guest's next message, or nil once it has closed its end.
