@@ -34,7 +34,10 @@ final class GuestMachine {
 
   static let package = URL(filePath: #filePath).deletingLastPathComponent()
     .deletingLastPathComponent().deletingLastPathComponent()
-  private static let guest = package.appending(path: "out/lib/arca/guest")
+  /// The guest under test: `ARCA_LIB`'s, as for `arca`, else what `make guest` built.
+  private static let guest =
+    ProcessInfo.processInfo.environment["ARCA_LIB"].map { URL(filePath: $0 + "/guest") }
+    ?? package.appending(path: "out/lib/arca/guest")
   private static let timeoutMilliseconds: Int32 = 30_000
 
   private let folder: URL

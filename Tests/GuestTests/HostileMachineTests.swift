@@ -47,7 +47,8 @@ extension GuestTests {
     @Test func aDevicePluggedInWhileRunningFindsNoDriver() throws {
       let outcome = try run(
         "read line; sleep 3; " + Self.listDrivers,
-        hostile: ["-device", "pcie-root-port,id=slot0,chassis=9", "-monitor", "stdio"], input: [0x0a]
+        hostile: ["-device", "pcie-root-port,id=slot0,chassis=9", "-monitor", "stdio"],
+        input: [0x0a]
       ) {
         try $0.monitor("device_add virtio-balloon-pci,bus=slot0,id=more0")
         try $0.monitor("balloon 64")

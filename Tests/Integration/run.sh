@@ -156,6 +156,21 @@ test_tamper() {
   unset ARCA_LIB
 }
 
+# A guest that never answers: what stops a container does not wait for it.
+test_silent() {
+  local id pid name
+  id=$(timeout 120 "$arca" run -d --name silent "$busybox" sleep 600 2>/dev/null)
+  for pid in $(cat /sys/fs/cgroup/{pids,.}/"arca-$id/cgroup.procs" 2>/dev/null | sort -u); do
+    name=$(cat "/proc/$pid/comm")
+    [[ $name == qemu* ]] && kill -STOP "$pid" && break
+    pid=
+  done
+  [ -n "$pid" ] || fail "QEMU was not found"
+  timeout 60 "$arca" stop -t 2 silent >/dev/null || fail "arca stop waits for a guest that is silent"
+  [ -e "/proc/$pid" ] && fail "QEMU outlives arca stop"
+  "$arca" rm silent >/dev/null || fail "arca rm"
+}
+
 test_manifest() {
   local manifest=$work/manifest.yaml
   "$arca" manifest derive "$busybox" echo owner > "$manifest" || fail "arca manifest derive"
@@ -338,7 +353,7 @@ test_crowd() {
 
 bash "$here/images/make-images.sh" "$images" || { echo "the test images could not be made" >&2; exit 1; }
 tests=("$@")
-[ $# -gt 0 ] || tests=(images streams terminal life manifest outer tamper identity attest tdx hardware tools soak)
+[ $# -gt 0 ] || tests=(images streams terminal life silent manifest outer tamper identity attest tdx hardware tools soak)
 for name in "${tests[@]}"; do
   echo "integration: $name"
   "test_$name"

@@ -1,0 +1,46 @@
+import Foundation
+import Testing
+
+/// docs/threat-model.md names attacks and the test that shows each defence; both must be there.
+@Suite struct ThreatModelTests {
+  /// The rows of the table of attacks: name, and what its last cell names.
+  static let attacks: [(name: String, tests: [String])] = {
+    let path = TidyTests.root.appending(path: "docs/threat-model.md")
+    guard let text = try? String(contentsOf: path, encoding: .utf8) else { return [] }
+    return text.split(separator: "\n").compactMap { line in
+      let cells = line.split(separator: "|").map { $0.trimmingCharacters(in: .whitespaces) }
+      guard cells.count == 3, cells[0].wholeMatch(of: /`[a-z-]+`/) != nil else { return nil }
+      let tests = cells[2].matches(of: /`([^`]+)`/).map { String($0.1) }
+      return (String(cells[0].dropFirst().dropLast()), tests)
+    }
+  }()
+
+  /// Whether a test of that name is in the tree: `FILE: NAME`, `Suite.function` or `Suite`.
+  static func exists(_ test: String) -> Bool {
+    if let match = test.wholeMatch(of: /(Tests\/\S+): (.+)/) {
+      let path = TidyTests.root.appending(path: String(match.1))
+      return (try? String(contentsOf: path, encoding: .utf8))?.contains(match.2) ?? false
+    }
+    let parts = test.split(separator: ".")
+    guard let suite = parts.first, parts.count <= 2 else { return false }
+    return TidyTests.sources.contains { source in
+      source.path.hasPrefix("Tests/") && source.lines.contains { $0.contains("struct \(suite) ") }
+        && (parts.count == 1 || source.lines.contains { $0.contains("func \(parts[1])(") })
+    }
+  }
+
+  @Test func everyAttackHasANameOfItsOwnAndATestThatIsThere() {
+    #expect(Self.attacks.count >= 40)
+    #expect(Set(Self.attacks.map(\.name)).count == Self.attacks.count)
+    for attack in Self.attacks {
+      #expect(!attack.tests.isEmpty, "\(attack.name)")
+      for test in attack.tests { #expect(Self.exists(test), "\(attack.name): \(test)") }
+    }
+  }
+
+  @Test func aTestThatIsNotThereIsNotFound() {
+    #expect(!Self.exists("HostileHostTests.nothingOfTheKind"))
+    #expect(!Self.exists("NoSuchTests"))
+    #expect(!Self.exists("Tests/Integration/run.sh: test_nothing"))
+  }
+}
