@@ -113,10 +113,16 @@ extension GuestTests {
     }
 
     @Test func whatNoRuleAllowsIsRefused() throws {
-      let message = try machine {
-        try $0.open(disk.manifest(["true"]), HostInput(env: ["LD_PRELOAD=/x"]))
+      let terminal = HostInput.TerminalSize(rows: 24, columns: 80)
+      for input in [
+        HostInput(env: ["LD_PRELOAD=/x"]), HostInput(args: ["sh"]), HostInput(hostname: "other"),
+        HostInput(terminal: terminal),
+      ] {
+        var manifest = disk.manifest(["true"])
+        manifest.hostMay = HostRules()
+        let message = try machine { try $0.open(manifest, input) }
+        expectFailure(message, .hostInput)
       }
-      expectFailure(message, .hostInput)
     }
 
     @Test func inputThatTheManifestForbidsEndsTheGuest() throws {
