@@ -16,6 +16,8 @@ RUNTIME_PACKAGES := crun qemu-system-x86 skopeo
 TEST_PACKAGES := aardvark-dns busybox-static chromium conmon containerd cryptsetup-bin docker.io \
   docker-registry erofs-utils etcd-server iproute2 iptables jq netavark podman procps \
   python3-venv softhsm2 spin
+# Debian 13 has Docker's client in a package of its own.
+TEST_PACKAGES += $(shell . /etc/os-release; [ "$${VERSION_ID:-99}" -lt 13 ] || echo docker-cli)
 PACKAGES := $(BUILD_PACKAGES) $(GUEST_PACKAGES) $(RUNTIME_PACKAGES) $(TEST_PACKAGES)
 KERNEL_PACKAGES := bc bison flex libelf-dev libssl-dev make
 FUZZ_TARGETS := $(patsubst Fuzz/%/Target.swift,%,$(wildcard Fuzz/*/Target.swift))
