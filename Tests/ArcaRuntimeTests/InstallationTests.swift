@@ -24,8 +24,11 @@ struct InstallationTests {
         #expect(error.code == .installation)
       }
     }
-    try Data("{\"files\":{\(whole.joined(separator: ","))}}".utf8)
-      .write(to: guest.appending(path: "release.json"))
+    let release = """
+      {"files": {\(whole.joined(separator: ","))}, "modules": [], "kernelPackages": [],
+       "sourcePackages": [], "linesOfCode": {}}
+      """
+    try Data(release.utf8).write(to: guest.appending(path: "release.json"))
     #expect(
       try installation.guestDigests(for: .simulatedSNP).kernel
         == [UInt8](repeating: 0xab, count: 32))

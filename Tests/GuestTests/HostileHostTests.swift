@@ -15,20 +15,28 @@ extension GuestTests {
       try withGuest(disk: disk.file, body)
     }
 
-    static let malformed: [[UInt8]] = [
-      [9, 0, 1, 0, 0, 0, 0, 0],  // another version
-      [1, 0, 1, 0, 0xff, 0xff, 0xff, 0x7f],  // two gigabytes
-      [1, 7, 1, 0, 0, 0, 0, 0],  // no such channel
-      [UInt8](repeating: 0x5a, count: 1 << 21),  // a flood
-      [1, 0, 3, 0, 0, 0, 0, 0],  // start before the manifest
-      [1, 0, 4, 0, 0, 0, 0, 0],  // evidence that nobody asked for
-    ]
+    /// Bytes that are no frames, or frames that do not belong there.
+    enum Malformed: String, CaseIterable {
+      case anotherVersion, twoGigabytes, noSuchChannel, flood, startBeforeManifest
+      case evidenceThatNobodyAskedFor
 
-    @Test(arguments: malformed)
-    func brokenFramesEndTheGuest(_ bytes: [UInt8]) throws {
+      var bytes: [UInt8] {
+        switch self {
+        case .anotherVersion: [9, 0, 1, 0, 0, 0, 0, 0]
+        case .twoGigabytes: [1, 0, 1, 0, 0xff, 0xff, 0xff, 0x7f]
+        case .noSuchChannel: [1, 7, 1, 0, 0, 0, 0, 0]
+        case .flood: [UInt8](repeating: 0x5a, count: 1 << 21)
+        case .startBeforeManifest: [1, 0, 3, 0, 0, 0, 0, 0]
+        case .evidenceThatNobodyAskedFor: [1, 0, 4, 0, 0, 0, 0, 0]
+        }
+      }
+    }
+
+    @Test(arguments: Malformed.allCases)
+    func brokenFramesEndTheGuest(_ malformed: Malformed) throws {
       try machine {
         try $0.ready()
-        $0.send(raw: bytes)
+        $0.send(raw: malformed.bytes)
         expectFailure(try $0.next(), .wire)
       }
     }
