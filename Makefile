@@ -111,6 +111,7 @@ install: guest ## Install into PREFIX.
 	ln -f $(DESTDIR)$(PREFIX)/bin/arca $(DESTDIR)$(PREFIX)/bin/arca-runtime
 	install -D -t $(DESTDIR)$(PREFIX)/lib/arca $(OUT)/lib/arca/arca-launcher
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/arca/guest $(GUEST)/*
+	chmod 755 $(DESTDIR)$(PREFIX)/lib/arca/guest/arca-init
 
 clean: ## Remove what was built.
 	rm -rf $(OUT) .build .build-guest .build-fuzz .build-kbs-venv

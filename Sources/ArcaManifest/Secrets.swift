@@ -66,7 +66,8 @@ public struct WorkloadRules: Sendable, Equatable {
   public var getResources: [String] = []
 
   // Comparing with the defaults would compare strings, which Embedded Swift cannot.
-  var allowsNothing: Bool { !getEvidence && !getToken && getResources.isEmpty }
+  /// Whether nothing is allowed.
+  public var allowsNothing: Bool { !getEvidence && !getToken && getResources.isEmpty }
 
   /// Rules that allow nothing.
   public init() {}

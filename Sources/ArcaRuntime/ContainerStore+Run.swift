@@ -2,6 +2,7 @@ import ArcaBytes
 import ArcaImage
 import ArcaManifest
 import ArcaManifestText
+import ArcaOCI
 import ArcaTEE
 import CArcaHost
 import Foundation
@@ -76,7 +77,9 @@ extension ContainerStore {
     let root = try OuterRoot(installation).prepare()
     let hardware = request.kind.isSimulated ? nil : try HostHardware(request, installation)
     let accelerator =
-      hardware == nil ? AcceleratorProbe(installation).accelerator() : Accelerator.kvm
+      request.kind.isEnclave
+      ? Accelerator.tcg
+      : hardware == nil ? AcceleratorProbe(installation).accelerator() : .kvm
     let endpoint = manifest.brokerEndpoint
     let record = ContainerRecord(
       image: request.image, imageDigest: image.manifestDigest, name: request.name,
@@ -95,32 +98,70 @@ extension ContainerStore {
     let volumes = try takeVolumes(of: manifest)
     launch.volumes = volumes.count
     let key = request.kind.isSimulated ? try installation.simulatedKey(request.kind) : nil
+    let enclave = request.kind.isEnclave ? try enclave(request, manifest, image) : nil
     var container = try create(record)
     container.volumes = volumes.map(\.lock)
-    let outer = OuterContainer(
+    var outer = OuterContainer(
       id: record.id, folder: container.folder, root: root, guest: installation.guest,
       rootFilesystem: image.rootfsPath, volumes: volumes.map(\.disk), simulatedKey: key,
       hardware: hardware,
       accelerator: accelerator,
       limitedMemoryMiB: request.memoryMiB)
     do {
-      let job = container.folder + "/job"
-      try System.replace(job + "/launch", with: launch.encoded())
-      try System.replace(job + "/manifest", with: manifest.encoded())
-      try System.replace(job + "/host-input", with: request.input.encoded())
-      for name in request.sessionFolder == nil ? [] : ["session", "dh-cert"] {
-        let path = "\(request.sessionFolder ?? "")/\(name)"
-        try System.replace("\(job)/\(name)", with: try System.contents(path, max: 1 << 16))
+      outer.enclave = try enclave.map { parts in
+        try System.replace(container.folder + "/job/enclave", with: parts.manifest.bytes)
+        return try EnclaveRoot(
+          parts.image, parts.manifest, program: installation.enclaveProgram,
+          points: container.folder + "/points")
       }
-      let encoder = JSONEncoder()
-      encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-      try System.replace(
-        container.folder + "/config.json", with: Array(try encoder.encode(outer.spec)))
+      try write(launch, manifest, request, outer.spec, to: container.folder)
     } catch {
       container.removeFolder()
-      throw RuntimeError(.state, "\(container.folder): cannot be written: \(error)")
+      throw error as? RuntimeError
+        ?? RuntimeError(.state, "\(container.folder): cannot be written: \(error)")
     }
     return container
+  }
+
+  /// Writes what the launcher reads, and what the OCI runtime makes the outer container of.
+  private func write(
+    _ launch: LaunchDescription, _ manifest: WorkloadManifest, _ request: RunRequest,
+    _ spec: RuntimeSpec, to folder: String
+  ) throws {
+    let job = folder + "/job"
+    try System.replace(job + "/launch", with: launch.encoded())
+    try System.replace(job + "/manifest", with: manifest.encoded())
+    try System.replace(job + "/host-input", with: request.input.encoded())
+    for name in request.sessionFolder == nil ? [] : ["session", "dh-cert"] {
+      let path = "\(request.sessionFolder ?? "")/\(name)"
+      try System.replace("\(job)/\(name)", with: try System.contents(path, max: 1 << 16))
+    }
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    try System.replace(folder + "/config.json", with: Array(try encoder.encode(spec)))
+  }
+
+  /// The workload's files as a folder, and the manifest of the enclave that has them.
+  private func enclave(
+    _ request: RunRequest, _ manifest: WorkloadManifest, _ image: PreparedImage
+  ) throws(RuntimeError) -> (image: UnpackedImage, manifest: EnclaveManifest) {
+    guard request.input.terminal == nil else {
+      throw RuntimeError(.unsupported, "--tty: \(request.kind.rawValue) gives no terminal yet")
+    }
+    guard request.vcpus == 1 else {
+      throw RuntimeError(
+        .unsupported, "--cpus \(request.vcpus): an enclave's threads run on the host's processors")
+    }
+    do {
+      let unpacked = try ImageStore(dataDirectory: installation.data).unpack(image)
+      return (unpacked, try installation.enclaveManifest(request.kind, manifest, unpacked.files))
+    } catch let error as ImageError {
+      throw RuntimeError(.state, error.detail)
+    } catch let error as RuntimeError {
+      throw error
+    } catch {
+      throw RuntimeError(.state, "\(error)")
+    }
   }
 
   private func takeVolumes(

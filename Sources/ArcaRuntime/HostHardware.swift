@@ -70,7 +70,7 @@ struct HostHardware {
     switch kind {
     case .snp: "sev-snp-guest"
     case .sevES, .sev: "sev-guest"
-    case .tdx, .simulatedSNP, .simulatedTDX: "tdx-guest"
+    case .tdx, .simulatedSNP, .simulatedTDX, .simulatedSGX: "tdx-guest"
     }
   }
 

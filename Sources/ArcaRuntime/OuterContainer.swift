@@ -23,6 +23,8 @@ struct OuterContainer {
   var accelerator: Accelerator
   /// Guest memory, where the control group is to limit it.
   var limitedMemoryMiB: Int?
+  /// The root of what stands in for an enclave; nil where a machine holds the workload.
+  var enclave: EnclaveRoot?
   /// What an engine's bundle names, where there is one.
   var engine: BundleSpec?
 
@@ -41,6 +43,12 @@ struct OuterContainer {
         RuntimeSpec.Device(path: "/dev/net/tun", type: "c", major: 10, minor: 200, fileMode: 0o600))
       rules.append(
         RuntimeSpec.DeviceRule(allow: true, type: "c", major: 10, minor: 200, access: "rw"))
+    }
+    if enclave != nil {
+      for minor in [5, 7, 8] as [Int64] {
+        rules.append(
+          RuntimeSpec.DeviceRule(allow: true, type: "c", major: 1, minor: minor, access: "rw"))
+      }
     }
     if accelerator == .kvm {
       devices.append(
@@ -62,6 +70,11 @@ struct OuterContainer {
     var process = RuntimeSpec.Process(
       args: [OuterPath.launcher], env: ["PATH=/usr/bin", "LC_ALL=C"])
     process.terminal = engine?.process?.terminal ?? false
+    if enclave != nil {
+      process.capabilities.bounding = EnclaveRoot.capabilities
+      process.capabilities.effective = EnclaveRoot.capabilities
+      process.capabilities.permitted = EnclaveRoot.capabilities
+    }
     // KVM counts what it pins for SEV against this limit (Linux, arch/x86/kvm/svm/sev.c).
     if hardware != nil { process.rlimits = [RuntimeSpec.Limit("RLIMIT_MEMLOCK", .max)] }
     var spec = RuntimeSpec(
@@ -69,7 +82,9 @@ struct OuterContainer {
       linux: RuntimeSpec.Linux(
         namespaces: namespaces,
         cgroupsPath: engine?.linux?.cgroupsPath ?? OCIRuntime.controlGroup(id),
-        resources: resources, devices: devices, seccomp: RuntimeSpec.Seccomp(allowing: systemCalls),
+        resources: resources, devices: devices,
+        // The workload itself calls this kernel where an enclave is only simulated.
+        seccomp: enclave == nil ? RuntimeSpec.Seccomp(allowing: systemCalls) : nil,
         maskedPaths: ["/proc/kcore", "/proc/keys", "/proc/timer_list"],
         readonlyPaths: ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"]))
     spec.hooks = engine?.hooks
@@ -105,10 +120,10 @@ struct OuterContainer {
             options: ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"])
         ] : []) + [
         bind(OuterPath.guest, guest, "ro"),
-        bind(OuterPath.rootFilesystem, rootFilesystem, "ro"),
         bind(OuterPath.job, folder + "/job", "ro"),
         bind(OuterPath.result, folder + "/run", "rw"),
-      ] + (simulatedKey.map { [bind(OuterPath.simulatedKey, $0, "ro")] } ?? [])
+      ] + (enclave?.mounts ?? [bind(OuterPath.rootFilesystem, rootFilesystem, "ro")])
+      + (simulatedKey.map { [bind(OuterPath.simulatedKey, $0, "ro")] } ?? [])
       + volumes.enumerated().map { bind(OuterPath.volume($0), $1, "rw") }
       + (hardware?.mounts.map { mount in
         RuntimeSpec.Mount(

@@ -10,7 +10,7 @@ struct OuterRoot {
   private static let modules = ["/usr/lib/x86_64-linux-gnu/qemu/accel-tcg-x86_64.so"]
   /// What only serves to mount upon.
   private static let folders = [
-    "arca/guest", "arca/job", "arca/tools", "dev", "proc", "run/arca",
+    "arca/guest", "arca/job", "arca/root", "arca/tools", "dev", "proc", "run/arca",
   ]
   private static let files =
     ["/arca/firmware", "/arca/key", "/arca/qgs", "/arca/rootfs"]

@@ -1,6 +1,7 @@
 import ArcaTEE
 import Foundation
 import TEEAttestation
+import TEEEvidence
 
 extension Installation {
   /// The simulated AMD of this machine, made once.
@@ -23,19 +24,16 @@ extension Installation {
     let folder = simulatedIntelFolder
     try makeVendor(folder) { () throws(AttestationError) in
       let vendor = try SimulatedIntel.create(at: Self.today)
-      let enclave = try vendor.quotingEnclave(for: .tdx)
-      let key = SimulatedKey.tdx(
-        key: enclave.attestationPrivateKey, certification: enclave.certification)
-      return vendor.files + [("quoting-enclave", key.encoded())]
+      return vendor.files
     }
     return try load(folder) { file throws(AttestationError) in try SimulatedIntel(files: file) }
   }
 
   /// The key file of a simulated TEE; its vendor is made where there is none.
   func simulatedKey(_ kind: LaunchKind) throws(RuntimeError) -> String {
-    let isIntel = kind.format == .tdxQuote
+    let tee = kind.quotedTEE
     let path =
-      isIntel ? simulatedIntelFolder + "/quoting-enclave" : simulatedAMDFolder + "/psp"
+      tee.map { simulatedIntelFolder + "/quoting-enclave-\($0)" } ?? simulatedAMDFolder + "/psp"
     if let kept = try? System.contents(path, max: 1 << 16),
       (try? SimulatedKey(decoding: kept, for: kind)) != nil
     {
@@ -44,9 +42,10 @@ extension Installation {
     // None yet, or one that an earlier version wrote.
     do {
       let key: SimulatedKey
-      if isIntel {
-        let enclave = try simulatedIntel().quotingEnclave(for: .tdx)
-        key = .tdx(key: enclave.attestationPrivateKey, certification: enclave.certification)
+      if let tee {
+        let enclave = try simulatedIntel().quotingEnclave(for: tee)
+        key = .quotingEnclave(
+          key: enclave.attestationPrivateKey, certification: enclave.certification)
       } else {
         key = Self.key(of: try simulatedAMD())
       }
@@ -59,15 +58,16 @@ extension Installation {
     }
   }
 
-  /// Writes what the simulated Intel would serve for TDX into `collateral` of its folder, anew each
-  /// day, since it is valid for thirty.
-  func refreshSimulatedCollateral() throws(RuntimeError) {
+  /// Writes what the simulated Intel would serve for `kind` into a folder of its own, `tdx` or
+  /// `sgx`, anew each day, since it is valid for thirty.
+  func refreshSimulatedCollateral(for kind: LaunchKind) throws(RuntimeError) {
+    guard kind.isSimulated, let tee = kind.quotedTEE else { return }
     let vendor = try simulatedIntel()
-    let folder = simulatedIntelFolder + "/collateral"
+    let folder = "\(simulatedIntelFolder)/collateral/\(tee)"
     let stamp = folder + "/issued"
     if (try? String(contentsOfFile: stamp, encoding: .utf8)) == Self.today.text { return }
     do {
-      let bundle = CollateralBundle(try vendor.endorsements(for: .tdx, at: Self.today))
+      let bundle = CollateralBundle(try vendor.endorsements(for: tee, at: Self.today))
       try makeFolder(folder)
       for (file, content) in bundle.files {
         try System.replace("\(folder)/\(file.rawValue)", with: content)
@@ -119,6 +119,17 @@ extension Installation {
     } catch {
       throw RuntimeError(
         .state, "\(folder): \(error); remove the folder to have a new vendor made")
+    }
+  }
+}
+
+extension LaunchKind {
+  /// The TEE that Intel's quotes of this kind are about; nil for other vendors'.
+  fileprivate var quotedTEE: QuoteHeader.TEE? {
+    switch format {
+    case .tdxQuote: .tdx
+    case .sgxQuote: .sgx
+    case .snpReport, .launchMeasurement: nil
     }
   }
 }

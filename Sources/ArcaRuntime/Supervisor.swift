@@ -103,7 +103,7 @@ public struct Supervisor {
       let isBefore = container.record.tee.format == .launchMeasurement
       let source = "\(container.folder)/run/\(isBefore ? SEVLaunchControl.recordName : "evidence")"
       let evidence = try System.contents(source, max: 1 << 20)
-      if container.record.tee == .simulatedTDX { try installation.refreshSimulatedCollateral() }
+      try installation.refreshSimulatedCollateral(for: container.record.tee)
       try System.replace(path, with: evidence)
       let log = container.folder + "/run/event-log"
       if isAccessible(log, R_OK) {

@@ -11,6 +11,9 @@ public struct BootedFiles: Sendable {
     "/usr/share/seabios/bios-256k.bin", "/usr/share/qemu/kvmvapic.bin", "/usr/share/qemu/pvh.bin",
   ]
 
+  private let enclaveManifest: [UInt8]
+  private let workload: [UInt8]
+
   /// The kind of TEE.
   public let kind: LaunchKind
   /// SHA-256 of the kernel, the initrd and the file with the command line.
@@ -27,13 +30,17 @@ public struct BootedFiles: Sendable {
   ///   - guest: The folder with kernel, initrd and command line.
   ///   - paths: ``simulatedFirmwarePaths``, or the one firmware file that hardware starts.
   ///   - workload: The workload digest, where the command line binds it.
+  ///   - enclaveManifest: An enclave's Gramine manifest.
   /// - Throws: where a file cannot be read; whether they are the right ones is ``check(_:)``'s
   ///   matter.
   public init(
-    _ kind: LaunchKind, guest: String, firmware paths: [String], workload: [UInt8]
+    _ kind: LaunchKind, guest: String, firmware paths: [String], workload: [UInt8],
+    enclaveManifest: [UInt8] = []
   ) throws(TEEError) {
     self.kind = kind
     self.guest = guest
+    self.workload = workload
+    self.enclaveManifest = enclaveManifest
     var images: [[UInt8]] = []
     for path in paths {
       images.append(try System.contents(path, max: LaunchLimits.firmwareBytesMax))
@@ -87,6 +94,12 @@ public struct BootedFiles: Sendable {
       switch kind {
       case .simulatedSNP: return try simulatedSNP(vcpus: vcpus)
       case .simulatedTDX: return try simulatedTDX(vcpus: vcpus)
+      case .simulatedSGX:
+        // What stands in for Gramine's libpal is the program that is run.
+        let enclave = try GramineEnclave(
+          manifest: GramineManifest(enclaveManifest),
+          libpal: try System.contents(guest + "/" + kind.kernelFile, max: 1 << 24))
+        return LaunchMeasurement(enclave.mrenclave(), workload: workload)
       case .snp:
         return LaunchMeasurement(
           try sevLaunch().snpDigest(vcpus: vcpus, cpu: CPUSignature(model: cpuModel)))

@@ -8,6 +8,12 @@ public enum OuterPath {
   public static let guest = "/arca/guest"
   /// The block device's contents: the EROFS image and its verity tree.
   public static let rootFilesystem = "/arca/rootfs"
+  /// The workload's root where there is no guest kernel to mount it.
+  public static let enclaveRoot = "/arca/root"
+  /// An enclave's first program, beneath ``enclaveRoot``.
+  public static let enclaveProgram = "/arca/init"
+  /// An enclave's Gramine manifest.
+  public static let enclaveManifest = job + "/enclave"
   /// The disk of the manifest's volume number `index`.
   public static func volume(_ index: Int) -> String { "/arca/volume-\(index)" }
   /// What signs a simulated TEE's evidence: ``SimulatedKey``.

@@ -12,6 +12,8 @@ public enum LaunchKind: String, Sendable, CaseIterable {
   case simulatedSNP = "sim-snp"
   /// TDX, simulated likewise.
   case simulatedTDX = "sim-tdx"
+  /// SGX, simulated likewise: `arca-init` and the workload are processes of the outer container.
+  case simulatedSGX = "sim-sgx"
 
   /// The format in which the TEE says what it is.
   public enum EvidenceFormat: Sendable {
@@ -19,6 +21,8 @@ public enum LaunchKind: String, Sendable, CaseIterable {
     case snpReport
     /// A TDX quote.
     case tdxQuote
+    /// An SGX quote.
+    case sgxQuote
     /// None from inside: the platform measures before the guest runs, and its owner checks that.
     case launchMeasurement
   }
@@ -28,15 +32,22 @@ public enum LaunchKind: String, Sendable, CaseIterable {
     switch self {
     case .snp, .simulatedSNP: .snpReport
     case .tdx, .simulatedTDX: .tdxQuote
+    case .simulatedSGX: .sgxQuote
     case .sevES, .sev: .launchMeasurement
     }
   }
 
   /// Whether no hardware protects anything.
-  public var isSimulated: Bool { self == .simulatedSNP || self == .simulatedTDX }
+  public var isSimulated: Bool { [.simulatedSNP, .simulatedTDX, .simulatedSGX].contains(self) }
 
-  /// The kernel that is booted: an ELF file directly, or a bzImage by the firmware.
-  public var kernelFile: String { isSimulated ? "vmlinux" : "vmlinuz" }
+  /// Whether the TEE is an enclave: a process of the outer container in place of a machine in it.
+  public var isEnclave: Bool { self == .simulatedSGX }
+
+  /// What is started: a kernel, as an ELF file directly or as a bzImage by the firmware, or an
+  /// enclave's first program.
+  public var kernelFile: String {
+    isEnclave ? "arca-init" : isSimulated ? "vmlinux" : "vmlinuz"
+  }
 
   /// What a user must know before trusting it, or nil.
   public var warning: String? {
@@ -45,9 +56,14 @@ public enum LaunchKind: String, Sendable, CaseIterable {
     case .sevES, .sev:
       "\(rawValue): without SEV-SNP the host can move and replay encrypted memory"
         + (self == .sev ? ", and it sees the registers" : "")
-    case .simulatedSNP, .simulatedTDX:
+    case .simulatedSNP, .simulatedTDX, .simulatedSGX:
       "simulated TEE (\(rawValue)): memory is not encrypted and the root of trust is a key on this "
         + "machine; the host can read and change everything"
     }
+  }
+
+  /// Firmware files of a simulated launch; an enclave has none.
+  public var simulatedFirmwarePaths: [String] {
+    isEnclave ? [] : BootedFiles.simulatedFirmwarePaths
   }
 }

@@ -8,7 +8,7 @@ struct LaunchedTEE {
   /// What a simulated TEE's evidence is made of.
   private enum Device {
     case snp(SimulatedSNPDevice, certificateTable: [UInt8])
-    case tdx(SimulatedQuotingEnclave)
+    case quotingEnclave(SimulatedQuotingEnclave)
     /// The guest asks the hardware, not the launcher.
     case hardware
   }
@@ -23,8 +23,10 @@ struct LaunchedTEE {
     let kind = launch.kind
     let files = try BootedFiles(
       kind, guest: OuterPath.guest,
-      firmware: kind.isSimulated ? BootedFiles.simulatedFirmwarePaths : [OuterPath.firmware],
-      workload: launch.hostData)
+      firmware: kind.isSimulated ? kind.simulatedFirmwarePaths : [OuterPath.firmware],
+      workload: launch.hostData,
+      enclaveManifest: kind.isEnclave
+        ? try System.contents(OuterPath.enclaveManifest, max: 1 << 28) : [])
     try files.check(launch.expected)
     measurement = try files.measurement(
       vcpus: launch.vcpus, cpuModel: launch.hardware?.cpuModel ?? "")
@@ -40,8 +42,8 @@ struct LaunchedTEE {
       case .snp(let key, let vcek, let table):
         device = .snp(
           try SimulatedSNPDevice(vcekPrivateKey: key, vcek: vcek), certificateTable: table)
-      case .tdx(let key, let certification):
-        device = .tdx(
+      case .quotingEnclave(let key, let certification):
+        device = .quotingEnclave(
           try SimulatedQuotingEnclave(attestationPrivateKey: key, certification: certification))
       }
     } catch {
@@ -69,7 +71,12 @@ struct LaunchedTEE {
       case .snp(let device, let table):
         return try device.report(
           reportData: reportData, hostData: hostData, measurement: measurement.measurement) + table
-      case .tdx(let enclave):
+      case .quotingEnclave(let enclave) where measurement.runtimeRegisters.isEmpty:
+        var report = SimulatedQuotingEnclave.enclave
+        report.mrEnclave = measurement.measurement
+        report.reportData = reportData
+        return try enclave.quote(.sgx(report), version: 3)
+      case .quotingEnclave(let enclave):
         var report = SimulatedQuotingEnclave.trustDomain
         report.mrTD = measurement.measurement
         report.rtmrs = measurement.runtimeRegisters.map { $0 ?? [UInt8](repeating: 0, count: 48) }

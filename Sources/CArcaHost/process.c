@@ -40,7 +40,8 @@ static int place(const int *descriptors, int count) {
   return 0;
 }
 
-static int prepare(const int *descriptors, int count, int flags, pid_t parent) {
+static int prepare(const int *descriptors, int count, int flags, const char *root,
+                   pid_t parent) {
   for (int number = 1; number < NSIG; number++) signal(number, SIG_DFL);
   if ((flags & ARCA_SPAWN_SESSION) && setsid() < 0) return -errno;
   if (flags & ARCA_SPAWN_DIE_WITH_PARENT) {
@@ -53,13 +54,14 @@ static int prepare(const int *descriptors, int count, int flags, pid_t parent) {
   }
   int result = place(descriptors, count);
   if (result != 0) return result;
+  if (root != NULL && (chroot(root) != 0 || chdir("/") != 0)) return -errno;
   sigset_t none;
   sigemptyset(&none);
   return sigprocmask(SIG_SETMASK, &none, NULL) == 0 ? 0 : -errno;
 }
 
 int arca_spawn(const char *path, char *const argv[], char *const envp[], const int *descriptors,
-               int descriptor_count, int flags) {
+               int descriptor_count, int flags, const char *root) {
   int report[2];
   if (pipe2(report, O_CLOEXEC) != 0) return -errno;
   // Above every number that place() fills, so that dup2 cannot close it.
@@ -79,7 +81,7 @@ int arca_spawn(const char *path, char *const argv[], char *const envp[], const i
   sigprocmask(SIG_SETMASK, &all, &before);
   pid_t pid = fork();
   if (pid == 0) {
-    int result = prepare(descriptors, descriptor_count, flags, parent);
+    int result = prepare(descriptors, descriptor_count, flags, root, parent);
     if (result == 0) {
       syscall(SYS_close_range, (unsigned)descriptor_count, ~0u, 4 /* CLOSE_RANGE_CLOEXEC */);
       execve(path, argv, envp);

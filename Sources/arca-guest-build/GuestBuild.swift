@@ -62,11 +62,13 @@ struct GuestBuild: ParsableCommand {
     let commandLine = String(
       decoding: try Disk.read(recipe.appending(path: "cmdline")), as: UTF8.self)
     let bzImage = try Disk.read(image)
+    let program = try InitProgram.build(package: package, mbedTLS: mbedTLS)
     let outputs = [
+      // By itself for what has no initrd: an enclave.
+      "arca-init": program,
       "vmlinuz": bzImage,
       "vmlinux": try BootImage.unpack(bzImage),
-      "initrd": try initrd(
-        try InitProgram.build(package: package, mbedTLS: mbedTLS), modules),
+      "initrd": try initrd(program, modules),
       "cmdline": Data(commandLine.trimmingCharacters(in: .newlines).utf8),
     ]
     var packages: [Release.Package] = []
@@ -80,6 +82,7 @@ struct GuestBuild: ParsableCommand {
     let folder = URL(fileURLWithPath: output)
     try Disk.makeFolder(folder)
     for (name, content) in outputs { try Disk.write(content, to: folder.appending(path: name)) }
+    try Disk.makeExecutable(folder.appending(path: "arca-init"))
     // Last, so that a folder with a release.json is whole.
     try Disk.write(try release.json(), to: folder.appending(path: "release.json"))
   }

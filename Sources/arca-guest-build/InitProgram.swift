@@ -3,9 +3,11 @@ import Foundation
 /// Builds and links arca-init from this package's sources.
 ///
 /// SwiftPM compiles it in its guest mode; it is linked here, since SwiftPM's own linking knows
-/// neither musl nor the linker script.
+/// neither musl nor the linker script. It can be loaded anywhere, as the measuring of enclaves
+/// supposes.
 enum InitProgram {
   private static let scratch = ".build-guest"
+  private static let musl = "/usr/lib/x86_64-linux-musl"
 
   static func build(package: URL, mbedTLS: MbedTLS) throws(BuildError) -> Data {
     let folder = package.appending(path: scratch)
@@ -22,9 +24,12 @@ enum InitProgram {
       ], in: package)
     let program = scratch + "/arca-init"
     _ = try Tool.run([
-      "musl-gcc", "-static", "-s",
+      "musl-gcc", "-static", "-nostartfiles", "-s",
+      // Debian's musl-gcc does not know -static-pie.
+      "-Wl,-pie,--no-dynamic-linker,-z,text",
       "-Wl,--gc-sections,--build-id=none,-T,\(package.path)/guest/init.ld",
-      "-o", program, archive.path, scratch + "/libmbedtls.a",
+      "-o", program, musl + "/rcrt1.o", musl + "/crti.o", archive.path, scratch + "/libmbedtls.a",
+      musl + "/crtn.o",
     ])
     return try Disk.read(URL(fileURLWithPath: program))
   }

@@ -64,6 +64,14 @@ enum Disk {
     }
   }
 
+  static func makeExecutable(_ file: URL) throws(BuildError) {
+    do {
+      try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: file.path)
+    } catch {
+      throw BuildError(.file, "\(file.path) could not be made executable: \(error)")
+    }
+  }
+
   static func makeFolder(_ folder: URL) throws(BuildError) {
     do {
       try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)

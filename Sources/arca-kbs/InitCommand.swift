@@ -37,8 +37,8 @@ struct InitCommand: AsyncParsableCommand {
   @Option(
     help: ArgumentHelp(
       "Accept evidence of the simulated vendor in this folder, as arca makes it; no hardware "
-        + "protects anything.", valueName: "folder"))
-  var simulatedVendor: String?
+        + "protects anything. Repeatable.", valueName: "folder"))
+  var simulatedVendor: [String] = []
 
   @Option(help: "The store: sqlite, embedded; or etcd, shared by several brokers.")
   var store = Store.sqlite
@@ -74,9 +74,16 @@ struct InitCommand: AsyncParsableCommand {
     var yaml = BrokerConfiguration.initial.replacingOccurrences(
       of: "127.0.0.1:8443", with: listen)
     let roots =
-      dangerouslyAcceptSimulatedRoot + (simulatedVendor.map { ["\($0)/ark.der"] } ?? [])
+      dangerouslyAcceptSimulatedRoot
+      + simulatedVendor.map { isAMD($0) ? "\($0)/ark.der" : "\($0)/root.der" }
     if !roots.isEmpty { yaml = try acceptingSimulation(roots, yaml) }
-    if let simulatedVendor { try copyCollateral(of: simulatedVendor) }
+    for vendor in simulatedVendor {
+      if isAMD(vendor) {
+        try copyCollateral(ofAMD: vendor)
+      } else {
+        try copyCollateral(ofIntel: vendor)
+      }
+    }
     if store == .etcd { yaml += etcd.yaml }
     if try pkcs11.isUsed() { yaml += pkcs11.yaml }
     let configuration = try BrokerConfiguration(yaml: yaml, in: folder)
@@ -123,15 +130,32 @@ struct InitCommand: AsyncParsableCommand {
   }
 
   // For evidence that brings no certificates; which line the vendor pretends to make is left open.
-  private func copyCollateral(of vendor: String) throws {
+  private func isAMD(_ vendor: String) -> Bool {
+    FileManager.default.fileExists(atPath: vendor + "/ark.der")
+  }
+
+  private func copyCollateral(ofAMD vendor: String) throws {
     for product in SNPProduct.allCases {
-      let bundle = "\(option.folder.collateral)/snp-\(product)"
-      try FileManager.default.createDirectory(
-        atPath: bundle, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
-      for file in [CollateralBundle.File.ark, .ask, .vcek, .revocationList] {
-        try PrivateFile.write(
-          Array(try readInput("\(vendor)/\(file.rawValue)")), to: "\(bundle)/\(file.rawValue)")
-      }
+      let files = [CollateralBundle.File.ark, .ask, .vcek, .revocationList].map(\.rawValue)
+      try copy(files, from: vendor, to: "snp-\(product)")
+    }
+  }
+
+  /// What a run with `--evidence` left there for each kind of TEE.
+  private func copyCollateral(ofIntel vendor: String) throws {
+    for tee in [TEEKind.tdx, .sgx].map(\.rawValue) {
+      let folder = "\(vendor)/collateral/\(tee)"
+      let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+      try copy(names, from: folder, to: tee)
+    }
+  }
+
+  private func copy(_ files: [String], from folder: String, to bundle: String) throws {
+    let bundle = "\(option.folder.collateral)/\(bundle)"
+    try FileManager.default.createDirectory(
+      atPath: bundle, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+    for file in files {
+      try PrivateFile.write(Array(try readInput("\(folder)/\(file)")), to: "\(bundle)/\(file)")
     }
   }
 

@@ -152,8 +152,14 @@ extension AttestCommand {
       return table.encoded()
     }
 
-    /// Hexadecimal, for TDX followed by RTMR0 to RTMR3, each of them hexadecimal or `any`.
+    /// Hexadecimal, for TDX followed by RTMR0 to RTMR3, each of them hexadecimal or `any`; for SGX
+    /// MRENCLAVE with the workload digest that it covers.
     private static func platform(_ text: String) throws -> PlatformMeasurement {
+      let bound = text.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
+      if bound.count == 2 {
+        return PlatformMeasurement(
+          try octets(bound[0], "--measurement"), workload: try octets(bound[1], "--measurement"))
+      }
       let parts = text.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
       guard parts.count == 1 || parts.count == 5 else {
         throw CommandError(

@@ -1,5 +1,6 @@
 import ArcaBytes
 import ArcaImage
+import ArcaManifest
 import ArcaRuntime
 import ArcaTEE
 import ArgumentParser
@@ -14,7 +15,8 @@ struct MeasureCommand: ParsableCommand {
       With an IMAGE, prints its workload digest and this installation's platform measurement; the
       options are those of `arca run`, and the same options give the same digest on any machine.
       For TDX the platform measurement is MRTD and RTMR0 to RTMR3, separated by commas, `any` where
-      the files do not tell. `arca attest verify --measurement` takes it as it is printed.
+      the files do not tell; for SGX, MRENCLAVE, a colon and the workload digest that it covers.
+      `arca attest verify --measurement` takes it as it is printed.
 
       With --firmware or --libpal, prints the platform measurement of a launch that the options
       describe, for any kind of TEE, or a table of reference values.
@@ -51,10 +53,14 @@ struct MeasureCommand: ParsableCommand {
     let installation = Installation()
     let kind = try launchKind(platform.tee.first?.rawValue, installation)
     let prepared = try prepareImage(image)
-    let workload = try workloadDigest(prepared)
+    let manifest = try workloadManifest(prepared)
+    let workload = manifest.digest
     let cpuModel = installation.defaultCPUModel(kind).map { platform.cpuModel ?? $0 }
-    let measurement = try installation.platformMeasurement(
-      kind, vcpus: cpus, cpuModel: cpuModel, workload: workload)
+    let measurement =
+      kind.isEnclave
+      ? try installation.enclaveMeasurement(kind, manifest, image: prepared)
+      : try installation.platformMeasurement(
+        kind, vcpus: cpus, cpuModel: cpuModel, workload: workload)
     let identity = Identity(
       tee: kind.rawValue, simulated: kind.isSimulated, vcpus: cpus, cpuModel: cpuModel,
       platformMeasurement: measurement.text, workloadDigest: Hex.encode(workload))
@@ -70,11 +76,9 @@ struct MeasureCommand: ParsableCommand {
     }
   }
 
-  private func workloadDigest(_ prepared: PreparedImage) throws -> [UInt8] {
-    if let manifest {
-      return try readManifest(manifest).digest
-    }
-    return try workload.derivedManifest(of: prepared, command).digest
+  private func workloadManifest(_ prepared: PreparedImage) throws -> WorkloadManifest {
+    if let manifest { return try readManifest(manifest) }
+    return try workload.derivedManifest(of: prepared, command)
   }
 
   private struct Identity: Encodable {

@@ -14,12 +14,13 @@ struct MeasurePlatform: ParsableArguments {
     /// Of this installation's own files alone.
     case simulatedSNP = "sim-snp"
     case simulatedTDX = "sim-tdx"
+    case simulatedSGX = "sim-sgx"
   }
 
   @Option(
     help: ArgumentHelp(
-      "The TEE: snp, tdx, sev-es, sev, sgx, or sim-snp, sim-tdx with an IMAGE; give it again for "
-        + "a table of several."))
+      "The TEE: snp, tdx, sev-es, sev, sgx, or sim-snp, sim-tdx, sim-sgx with an IMAGE; give it "
+        + "again for a table of several."))
   var tee: [TEE] = []
 
   @Option(help: "The firmware: an OVMF file, AmdSev build for snp, sev-es, sev; with TDVF for tdx.")
@@ -131,7 +132,7 @@ struct MeasurePlatform: ParsableArguments {
       return [
         try ReferenceValue.tdx(firmware: TDVF(image: image), boot: boot, order: pageOrder)
       ]
-    case .simulatedSNP, .simulatedTDX:
+    case .simulatedSNP, .simulatedTDX, .simulatedSGX:
       throw ValidationError("--tee \(kind.rawValue): give an IMAGE in place of --firmware")
     case .sgx:
       let manifest = try GramineManifest(

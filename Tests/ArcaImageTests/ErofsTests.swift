@@ -77,6 +77,37 @@ import Testing
     #expect(paths == paths.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) })
   }
 
+  @Test func anImageIsUnpackedOnceAndGoesWithIt() throws {
+    let fixture = try ImageFixture()
+    var tar = TarWriter()
+    tar.directory("folder", mode: 0o1770)
+    tar.add(
+      "folder/file", content: [UInt8](repeating: 7, count: 70_000), mode: 0o640, uid: 5, gid: 6)
+    tar.add("hard", type: "1", link: "folder/file")
+    tar.add("soft", type: "2", link: "../../outside")
+    var image: PreparedImage? = try fixture.convert([tar.finished()])
+    let prepared = try #require(image)
+    let unpacked = try fixture.store.unpack(prepared)
+    #expect(unpacked.files == (try prepared.files()))
+    let printed = try Command.run([
+      "sh", "-c",
+      "cd \(unpacked.folder) && stat -c '%n %F %a %u %g %h %s %Y' . folder folder/file hard"
+        + " && readlink soft && cmp folder/file hard",
+    ])
+    let lines = String(decoding: printed, as: UTF8.self).split(separator: "\n")
+    #expect(lines[0].hasPrefix(". directory 755 0 0"))
+    #expect(lines[1].hasPrefix("folder directory 1770 0 0"))
+    #expect(lines[2] == "folder/file regular file 640 5 6 2 70000 1600000000")
+    #expect(lines[3] == "hard regular file 640 5 6 2 70000 1600000000")
+    #expect(lines[4] == "../../outside")
+    #expect(try fixture.store.unpack(prepared).folder == unpacked.folder)
+    let digest = prepared.manifestDigest
+    image = nil
+    _ = consume prepared
+    #expect(try fixture.store.remove(digest))
+    #expect(!FileManager.default.fileExists(atPath: unpacked.folder))
+  }
+
   @Test func aListIsRefusedWhereTheImageIsCutOrIsNone() throws {
     let fixture = try ImageFixture()
     let image = try fixture.convert([layer([("folder/file", "text"), ("other", "more")])])

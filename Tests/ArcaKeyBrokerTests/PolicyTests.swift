@@ -114,7 +114,9 @@ import Testing
        {"tee":"snp","vcpus":1,"digests":{"measurement":"\(String(repeating: "ab", count: 48))"}},
        {"tee":"sev","digests":{"measurement":"00"}},
        {"tee":"tdx","digests":{"mrtd":"\(String(repeating: "cd", count: 48))",
-        "rtmr1":"\(String(repeating: "ef", count: 48))"}}]}
+        "rtmr1":"\(String(repeating: "ef", count: 48))"}},
+       {"tee":"sgx","digests":{"mrenclave":"\(String(repeating: "12", count: 32))",
+        "workload":"\(String(repeating: "34", count: 32))"}}]}
       """
     let yaml = """
       version: 1
@@ -131,7 +133,8 @@ import Testing
       Issue.record("expected listed platforms")
       return
     }
-    #expect(platforms.map(\.measurement[0]) == [0xAB, 0xCD])
+    #expect(platforms.map(\.measurement[0]) == [0xAB, 0xCD, 0x12])
+    #expect(platforms.map(\.workload) == [nil, nil, [UInt8](repeating: 0x34, count: 32)])
     #expect(platforms[1].runtimeRegisters.count == 4)
     #expect(platforms[1].runtimeRegisters[0] == .any)
     #expect(platforms[1].runtimeRegisters[1] == .oneOf([[UInt8](repeating: 0xEF, count: 48)]))

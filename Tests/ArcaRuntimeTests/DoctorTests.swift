@@ -36,10 +36,12 @@ struct DoctorTests {
     let amd = Doctor(machine("AuthenticAMD"))
     #expect(amd.strongest == .snp)
     #expect(
-      amd.reports.filter(\.isUsable).map(\.kind) == ["snp", "sev-es", "sev", "sim-snp", "sim-tdx"])
+      amd.reports.filter(\.isUsable).map(\.kind)
+        == ["snp", "sev-es", "sev", "sim-snp", "sim-tdx", "sim-sgx"])
     let intel = Doctor(machine("GenuineIntel"))
     #expect(intel.strongest == .tdx)
-    #expect(intel.reports.filter(\.isUsable).map(\.kind) == ["tdx", "sim-snp", "sim-tdx"])
+    #expect(
+      intel.reports.filter(\.isUsable).map(\.kind) == ["tdx", "sim-snp", "sim-tdx", "sim-sgx"])
   }
 
   @Test("A machine that has nothing is told what simulation needs")

@@ -248,7 +248,7 @@ test_tdx() {
   local vendor=$ARCA_DATA/simulated-intel
   run 0 quoted --tee sim-tdx --evidence "$work/quote" "$busybox" echo quoted
   "$arca" measure --json --tee sim-tdx "$busybox" echo quoted > "$work/measured" || fail "arca measure"
-  local judge=("$arca" attest verify "$work/quote" --collateral "$vendor/collateral"
+  local judge=("$arca" attest verify "$work/quote" --collateral "$vendor/collateral/tdx"
     --workload "$(jq -r .workloadDigest "$work/measured")"
     --measurement "$(jq -r .platformMeasurement "$work/measured")")
   "${judge[@]}" --root "$vendor/root.der" --dangerously-accept-simulated-evidence > "$work/verdict" ||
@@ -257,10 +257,55 @@ test_tdx() {
   "${judge[@]}" > "$work/verdict" && fail "the quote was accepted under Intel's roots"
   "${judge[@]}" --root "$vendor/root.der" > "$work/verdict" && fail "simulation was accepted unasked"
   "$arca" measure --json --tee sim-tdx --cpus 2 "$busybox" echo quoted > "$work/other"
-  "$arca" attest verify "$work/quote" --collateral "$vendor/collateral" --root "$vendor/root.der" \
+  "$arca" attest verify "$work/quote" --collateral "$vendor/collateral/tdx" --root "$vendor/root.der" \
     --dangerously-accept-simulated-evidence \
     --measurement "$(jq -r .platformMeasurement "$work/other")" > "$work/verdict" &&
     fail "another platform measurement was accepted"
+}
+
+# The stand-in for an enclave runs ordinary images, and its quote shows what arca measure says.
+test_sgx() {
+  local vendor=$ARCA_DATA/simulated-intel other
+  run 0 quoted --tee sim-sgx --evidence "$work/quote" "$busybox" echo quoted
+  "$arca" measure --json --tee sim-sgx "$busybox" echo quoted > "$work/measured" || fail "arca measure"
+  [ "$(jq -r .workloadDigest "$work/measured")" = "$("$arca" measure --json "$busybox" echo quoted | jq -r .workloadDigest)" ] ||
+    fail "the workload digest depends on the kind of TEE"
+  local judge=("$arca" attest verify "$work/quote" --collateral "$vendor/collateral/sgx"
+    --workload "$(jq -r .workloadDigest "$work/measured")")
+  local measured=(--measurement "$(jq -r .platformMeasurement "$work/measured")")
+  local simulated=(--root "$vendor/root.der" --dangerously-accept-simulated-evidence)
+  "${judge[@]}" "${measured[@]}" "${simulated[@]}" > "$work/verdict" ||
+    fail "the quote was refused: $(grep -E '^(NOT|failed)' "$work/verdict")"
+  grep -q '^simulated' "$work/verdict" || fail "the verdict does not say simulated"
+  "${judge[@]}" "${measured[@]}" > "$work/verdict" && fail "the quote was accepted under Intel's roots"
+  "${judge[@]}" "${measured[@]}" --root "$vendor/root.der" > "$work/verdict" &&
+    fail "simulation was accepted unasked"
+  "${judge[@]}" "${simulated[@]}" > "$work/verdict" && fail "a workload was accepted that nothing binds"
+  other=$("$arca" measure --json --tee sim-sgx "$busybox" echo other | jq -r .platformMeasurement)
+  "${judge[@]}" "${simulated[@]}" --measurement "$other" > "$work/verdict" &&
+    fail "another workload's MRENCLAVE was accepted"
+  run 6 '2 threes' --tee sim-sgx "oci:$images/debian" bash -c \
+    'python3 -c "print(1 + 1, \"threes\")"; exit 6'
+  run 0 $'PONG\nvalue' --tee sim-sgx "oci:$images/redis" bash -c \
+    'redis-server --save "" --port 0 --unixsocket /tmp/redis --daemonize yes >/dev/null
+     until redis-cli -s /tmp/redis ping 2>/dev/null; do busybox sleep 0.2; done
+     redis-cli -s /tmp/redis set key value >/dev/null; redis-cli -s /tmp/redis get key'
+  run 23 '*' --tee sim-sgx "oci:$images/scratch"
+  run 0 '1234 99' --tee sim-sgx --user 1234:99 "$busybox" sh -c 'echo $(id -u) $(id -g)'
+  run 127 '*' --tee sim-sgx --entrypoint /nothing "$busybox"
+  run 126 '*' --tee sim-sgx --entrypoint /etc/passwd "oci:$images/debian"
+  run 137 '*' --tee sim-sgx "$busybox" sh -c 'kill -9 $$'
+  run 1 '*' --tee sim-sgx "$busybox" touch /changed
+  [ "$(echo text | "$arca" run --rm -i --tee sim-sgx "$busybox" cat 2>"$work/stderr")" = text ] ||
+    fail "standard input: $(tail -2 "$work/stderr")"
+  refused "an enclave's threads" --tee sim-sgx --cpus 2 "$busybox" true
+  other=$("$arca" run -d --tee sim-sgx "$busybox" sh -c 'trap "exit 9" TERM; while :; do sleep 0.1; done' 2>/dev/null)
+  "$arca" stop "$other" >/dev/null || fail "arca stop of an enclave"
+  "$arca" ps --all 2>/dev/null | grep -q "$other.*9" || fail "the signal did not reach the workload: $("$arca" ps --all)"
+  "$arca" rm "$other" >/dev/null
+  # The program that is run is the release's, or nothing runs.
+  mkdir -p "$work/lib" && cp -a "$library/." "$work/lib/" && printf x >> "$work/lib/guest/arca-init"
+  ARCA_LIB=$work/lib refused kernelChanged --tee sim-sgx "$busybox" true
 }
 
 # judged STATUS TEXT ARGUMENT...: arca attest verify of the evidence exits and says so.

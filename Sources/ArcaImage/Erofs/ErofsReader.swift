@@ -2,7 +2,7 @@ import ArcaBytes
 import Crypto
 
 /// A regular file of a root file system.
-public struct RootFile: Sendable, Equatable {
+public struct RootFile: Sendable, Equatable, Codable {
   /// The absolute path; bytes that are no UTF-8 are shown as U+FFFD.
   public let path: String
   /// Size in bytes.
@@ -11,7 +11,8 @@ public struct RootFile: Sendable, Equatable {
   public let sha256: [UInt8]
 }
 
-/// Lists the files of an EROFS image that ``ErofsWriter`` made (Linux, fs/erofs/erofs_fs.h).
+/// Lists the files of an EROFS image that ``ErofsWriter`` made (Linux, fs/erofs/erofs_fs.h), and
+/// unpacks them where that is asked for.
 ///
 /// The image is one that its hash tree vouches for, or was just converted; all the same, every
 /// number is checked before it is used.
@@ -26,30 +27,42 @@ package struct ErofsReader {
   private let byteCount: UInt64
   private let metadata: UInt64
   private var digests: [UInt64: [UInt8]] = [:]
+  private var firstPaths: [UInt64: String] = [:]
   private var files: [RootFile] = []
+  private let target: UnpackedFolder?
 
   private struct Inode {
     let layout: ErofsInode.Layout
     let mode: UInt16
     let byteCount: UInt64
+    let uid: UInt32
+    let gid: UInt32
+    let modified: UInt64
     let union: UInt32
     /// Where what follows the inode and its attributes starts.
     let tail: UInt64
   }
 
-  /// The regular files of the image in `file`, of `byteCount` bytes, sorted by path.
-  package static func files(of file: DataFile, byteCount: UInt64) throws(ImageError) -> [RootFile] {
+  /// The regular files of the image in `file`, of `byteCount` bytes, sorted by path; all that the
+  /// image holds is put into `target`.
+  package static func files(
+    of file: DataFile, byteCount: UInt64, unpackedTo target: UnpackedFolder? = nil
+  ) throws(ImageError) -> [RootFile] {
     let superblock = try ByteFields(file.read(at: 1024, count: 128), file.name)
     guard try superblock.u32(0) == magic, try superblock.u32(12) & 0xff == 12 else {
       throw ImageError(.malformed, "\(file.name): no EROFS image of 4096-byte blocks")
     }
     var reader = ErofsReader(
-      file: file, byteCount: byteCount, metadata: UInt64(try superblock.u32(40)) * block)
+      file: file, byteCount: byteCount, metadata: UInt64(try superblock.u32(40)) * block,
+      target: target)
     try reader.walk(UInt64(try superblock.u16(14)), path: "", depth: 0)
     return reader.files.sorted { $0.path.utf8.lexicographicallyPrecedes($1.path.utf8) }
   }
 
-  private init(file: DataFile, byteCount: UInt64, metadata: UInt64) {
+  private init(
+    file: DataFile, byteCount: UInt64, metadata: UInt64, target: UnpackedFolder?
+  ) {
+    self.target = target
     self.file = file
     self.byteCount = byteCount
     self.metadata = metadata
@@ -68,9 +81,12 @@ package struct ErofsReader {
         let from = Int(try page.u16(index * 12 + 8))
         let to = index + 1 < count ? Int(try page.u16(index * 12 + 20)) : page.bytes.count
         guard from < to, to <= page.bytes.count else { throw malformed("\(path): a name's place") }
-        let name = String(
-          decoding: page.bytes[from..<to].prefix { $0 != 0 }, as: UTF8.self)
+        let bytes = page.bytes[from..<to].prefix { $0 != 0 }
+        let name = String(decoding: bytes, as: UTF8.self)
         guard name != ".", name != ".." else { continue }
+        guard target == nil || (bytes.elementsEqual(name.utf8) && !name.contains("/")) else {
+          throw malformed("\(path)/\(name): a name that is no UTF-8 cannot be unpacked")
+        }
         try visit(try page.u64(index * 12), path: path + "/" + name, depth: depth + 1)
       }
     }
@@ -79,14 +95,25 @@ package struct ErofsReader {
   private mutating func visit(_ nid: UInt64, path: String, depth: Int) throws(ImageError) {
     let found = try inode(nid)
     switch found.mode & 0o170000 {
-    case 0o040000: try walk(nid, path: path, depth: depth)
+    case 0o040000:
+      try target?.makeFolder(path)
+      try walk(nid, path: path, depth: depth)
     case 0o100000:
-      var digest = digests[nid] ?? []
-      if digest.isEmpty { digest = try self.digest(of: found) }
+      if let digest = digests[nid] {
+        files.append(RootFile(path: path, byteCount: found.byteCount, sha256: digest))
+        try target?.link(path, to: firstPaths[nid] ?? path)
+        return
+      }
+      let digest = try copy(found, to: try target?.makeFile(path))
       digests[nid] = digest
+      firstPaths[nid] = path
       files.append(RootFile(path: path, byteCount: found.byteCount, sha256: digest))
-    default: break
+    case 0o120000:
+      try target?.makeLink(path, try content(of: found, at: 0, count: min(found.byteCount, 4096)))
+    default: return
     }
+    try target?.setAttributes(
+      path, mode: found.mode, uid: found.uid, gid: found.gid, modified: found.modified)
   }
 
   private func inode(_ nid: UInt64) throws(ImageError) -> Inode {
@@ -100,16 +127,20 @@ package struct ErofsReader {
     let attributes = UInt64(try fields.u16(2))
     return Inode(
       layout: layout, mode: try fields.u16(4), byteCount: try fields.u64(8),
+      uid: try fields.u32(24), gid: try fields.u32(28), modified: try fields.u64(32),
       union: try fields.u32(16),
       tail: start + 64 + (attributes == 0 ? 0 : 12 + 4 * (attributes - 1)))
   }
 
-  private func digest(of inode: Inode) throws(ImageError) -> [UInt8] {
+  /// Writes the content of a file to `target`, where there is one; its SHA-256.
+  private func copy(_ inode: Inode, to target: DataFile?) throws(ImageError) -> [UInt8] {
     var hash = SHA256()
     var offset: UInt64 = 0
     while offset < inode.byteCount {
       let count = min(Self.pieceBytes, inode.byteCount - offset)
-      hash.update(data: try content(of: inode, at: offset, count: count))
+      let piece = try content(of: inode, at: offset, count: count)
+      hash.update(data: piece)
+      try target?.write(piece[...], at: offset)
       offset += count
     }
     return Array(hash.finalize())

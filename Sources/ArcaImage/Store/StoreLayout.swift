@@ -9,11 +9,15 @@ import Foundation
 ///     manifests/<hex>/         image.json, manifest.json, config.json
 ///     rootfs/<key>/            rootfs.erofs, rootfs.json, passwd, group, and of an Arca image
 ///                              manifest.cbor; its lock means "in use"
+///     rootfs/<key>/unpacked/   the same as a folder, where an enclave has been made of it
 ///     converting/<key>         lock of whoever makes that root file system
 ///     tmp/<number>/            private folder of a running process; its lock means "alive"
 struct StoreLayout: Sendable {
   /// The name of an Arca image's workload manifest in the folder of its root file system.
   static let workloadManifest = "manifest.cbor"
+
+  /// The name of a root file system's image in its folder.
+  static let rootfsName = "rootfs.erofs"
 
   let base: String
 

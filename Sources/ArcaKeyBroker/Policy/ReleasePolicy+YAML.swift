@@ -80,10 +80,12 @@ extension ReleaseRule {
     if try node.isAny("platforms") { return .any }
     var values: [PlatformMeasurement] = []
     for entry in try node.sequence("platforms") {
-      try entry.expectMembers(["release", "measurement", "rtmrs"])
+      try entry.expectMembers(["release", "measurement", "rtmrs", "workload"])
       if entry.has("release") {
         let name = try entry.text("release")
-        guard let release = releases[name], !entry.has("measurement"), !entry.has("rtmrs") else {
+        guard let release = releases[name], !entry.has("measurement"), !entry.has("rtmrs"),
+          !entry.has("workload")
+        else {
           throw entry.fault("release", "a name of referenceValues, alone")
         }
         values += release
@@ -105,7 +107,15 @@ extension ReleaseRule {
       guard registers.isEmpty || registers.count == 4 else {
         throw entry.fault("rtmrs", "four registers")
       }
-      values.append(PlatformMeasurement(measurement, runtimeRegisters: registers))
+      var workload: [UInt8]?
+      if entry.has("workload") {
+        workload = Hex.decode(try entry.text("workload"))
+        guard measurement.count == 32, workload?.count == 32 else {
+          throw entry.fault("workload", "32 bytes in hexadecimal, beside an MRENCLAVE")
+        }
+      }
+      values.append(
+        PlatformMeasurement(measurement, runtimeRegisters: registers, workload: workload))
     }
     return .oneOf(values)
   }
@@ -135,7 +145,8 @@ enum ReferenceValueFile {
         measurements.append(PlatformMeasurement(measurement))
       case "sgx":
         guard let measurement = digest("mrenclave", 32) else { throw fault }
-        measurements.append(PlatformMeasurement(measurement))
+        measurements.append(
+          PlatformMeasurement(measurement, workload: digest("workload", 32)))
       case "tdx":
         guard let measurement = digest("mrtd", 48) else { throw fault }
         measurements.append(

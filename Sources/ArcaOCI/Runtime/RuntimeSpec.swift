@@ -135,7 +135,7 @@ public struct RuntimeSpec: Codable, Sendable {
     /// Device nodes besides the usual ones.
     public var devices: [Device]
     /// The system calls that are allowed.
-    public var seccomp: Seccomp
+    public var seccomp: Seccomp?
     /// Paths that only look empty.
     public var maskedPaths: [String]
     /// Paths that take no writes.
@@ -146,7 +146,7 @@ public struct RuntimeSpec: Codable, Sendable {
     /// The part of these parts.
     public init(
       namespaces: [Namespace], cgroupsPath: String, resources: Resources, devices: [Device],
-      seccomp: Seccomp, maskedPaths: [String], readonlyPaths: [String]
+      seccomp: Seccomp?, maskedPaths: [String], readonlyPaths: [String]
     ) {
       self.namespaces = namespaces
       self.cgroupsPath = cgroupsPath

@@ -40,7 +40,8 @@ public struct Doctor: Sendable {
 
   /// The strongest kind that the machine can run; where it can run none, what simulates.
   public var strongest: LaunchKind {
-    LaunchKind.allCases.first { report(on: $0).isUsable } ?? .simulatedSNP
+    // What stands in for an enclave is not even a machine of its own; it has to be asked for.
+    LaunchKind.allCases.first { !$0.isEnclave && report(on: $0).isUsable } ?? .simulatedSNP
   }
 
   /// What is there and missing for `kind`.
@@ -73,6 +74,7 @@ public struct Doctor: Sendable {
           guestModule("tdx-guest"),
         ])
     case .simulatedSNP, .simulatedTDX: report(kind.rawValue, common + [systemVMM])
+    case .simulatedSGX: report(kind.rawValue, common)
     }
   }
 

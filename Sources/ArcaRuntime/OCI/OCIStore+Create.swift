@@ -155,11 +155,13 @@ extension BundleSpec {
   /// The kind of TEE that an annotation asks for, or nil where none does.
   func kind() throws(RuntimeError) -> LaunchKind? {
     guard let name = annotations?["dev.arca.tee"] else { return nil }
-    guard let kind = LaunchKind(rawValue: name) else {
+    // `arca run` alone runs enclaves yet.
+    let known = LaunchKind.allCases.filter { !$0.isEnclave }
+    guard let kind = known.first(where: { $0.rawValue == name }) else {
       throw RuntimeError(
         .unsupported,
         "annotation dev.arca.tee: found \(name), expected one of "
-          + LaunchKind.allCases.map(\.rawValue).joined(separator: ", "))
+          + known.map(\.rawValue).joined(separator: ", "))
     }
     return kind
   }

@@ -70,6 +70,11 @@ public struct TrustedComputingBase: Codable, Sendable, Equatable {
     _ kind: LaunchKind, image prepared: PreparedImage, workload: [UInt8],
     _ installation: Installation
   ) throws(RuntimeError) {
+    guard !kind.isEnclave else {
+      throw RuntimeError(
+        .unsupported,
+        "\(kind.rawValue): arca tcb lists what virtual machines boot; use another kind")
+    }
     let release = try installation.release()
     tee = kind.rawValue
     simulated = kind.isSimulated

@@ -67,13 +67,8 @@ public struct Launch {
     relay = BrokerRelay(description.keyBroker, supervisor: supervisor)
     executions = description.isSupervised ? nil : try ExecutionRelay()
     terminal = description.hasTerminal ? Terminal(0) : nil
-    let commandLine = try System.contents(OuterPath.guest + "/cmdline", max: 4096)
-    // QEMU starts first and boots while the files are measured; nothing is handed in before that.
-    vmm = try VMM(
-      QEMUOptions(
-        description,
-        commandLine: BootedFiles.text(
-          ofCommandLine: commandLine, description.kind, workload: description.hostData)))
+    // It starts first, and boots while the files are measured; nothing is handed in before that.
+    vmm = try Self.start(description)
     status.note(.vmm)
     clock = ProgressClock(pid: vmm.pid)
     tee = try LaunchedTEE(description)
@@ -88,6 +83,20 @@ public struct Launch {
       }
       clock.restart()
     }
+  }
+
+  private static func start(_ description: LaunchDescription) throws(TEEError) -> VMM {
+    let (kind, workload) = (description.kind, description.hostData)
+    if kind.isEnclave {
+      return try VMM(
+        enclaveWith: EnclaveEnvironment.variables(kind, workload: workload),
+        passesInput: description.passesInput)
+    }
+    let commandLine = try System.contents(OuterPath.guest + "/cmdline", max: 4096)
+    return try VMM(
+      QEMUOptions(
+        description,
+        commandLine: BootedFiles.text(ofCommandLine: commandLine, kind, workload: workload)))
   }
 
   private mutating func run() -> UInt8 {
@@ -132,7 +141,9 @@ public struct Launch {
 
   private mutating func step() throws(TEEError) {
     // The order of these is the order of their handlers below.
-    let wantsInput = description.passesInput && session.inputBytesMax > 0
+    // An enclave's workload has the launcher's own standard streams.
+    let isEnclave = description.kind.isEnclave
+    let wantsInput = description.passesInput && session.inputBytesMax > 0 && !isEnclave
     var waits = [
       pollfd(fd: signals.descriptor, events: Int16(POLLIN), revents: 0),
       pollfd(fd: supervisor ?? -1, events: Int16(POLLIN), revents: 0),
@@ -204,12 +215,12 @@ public struct Launch {
       status.note(.started)
       status.state = .running
       try publish()
-      for signal in pendingSignals { session.send(.signal(signal)) }
+      for signal in pendingSignals { pass(signal) }
       pendingSignals = []
       if let size = terminal?.size {
         session.send(.windowSize(rows: size.rows, columns: size.columns))
       }
-      if !description.passesInput { session.sendInput([]) }
+      if !description.passesInput, !description.kind.isEnclave { session.sendInput([]) }
     case .output(.standardError, let bytes): errorOutput.append(bytes)
     case .output(_, let bytes): output.append(bytes)
     case .log(let text): console.append(text + [UInt8(ascii: "\n")])
@@ -234,14 +245,18 @@ public struct Launch {
 
   private mutating func guestHasGone() throws(TEEError) {
     isGuestGone = true
+    // An enclave's line closes as the workload takes the place of arca-init.
+    if description.kind.isEnclave, session.isRunning { return }
     try readConsole()
     guard exitStatus == nil else { return }
     throw TEEError(
       .vmm,
-      "QEMU ended before the workload did (exit status \(System.reap(vmm.pid) ?? 0)); last lines")
+      "\(description.kind.isEnclave ? "arca-init" : "QEMU") ended before the workload did "
+        + "(exit status \(System.reap(vmm.pid) ?? 0)); last lines")
   }
 
   private mutating func readConsole() throws(TEEError) {
+    guard vmm.console >= 0 else { return }
     while case .bytes = try System.read(vmm.console, into: &buffer, max: 1 << 14) {
       console.append(buffer)
     }
@@ -280,9 +295,21 @@ public struct Launch {
     }
   }
 
+  private mutating func pass(_ signal: UInt8) {
+    if description.kind.isEnclave {
+      kill(vmm.pid, Int32(signal))
+    } else {
+      session.send(.signal(signal))
+    }
+  }
+
   private mutating func take(_ signal: UInt8) throws(TEEError) {
     switch Int32(signal) {
-    case SIGCHLD: break
+    case SIGCHLD:
+      guard description.kind.isEnclave else { return }
+      while let ended = System.reapAny() {
+        if ended.pid == vmm.pid { exitStatus = UInt8(truncatingIfNeeded: ended.status) }
+      }
     case SIGWINCH:
       if session.isRunning, let size = terminal?.size {
         session.send(.windowSize(rows: size.rows, columns: size.columns))
@@ -290,7 +317,7 @@ public struct Launch {
     default:
       guard SignalSource.forwardable.contains(signal), exitStatus == nil else { return }
       if session.isRunning {
-        session.send(.signal(signal))
+        pass(signal)
       } else if [SIGINT, SIGTERM, SIGHUP, SIGQUIT].contains(Int32(signal)) {
         exitStatus = 128 + signal
       } else {

@@ -7,7 +7,7 @@ public enum SimulatedKey: Sendable {
   /// its TCB version, and what a host hands out beside a report (AMD 56421).
   case snp(key: [UInt8], vcek: [UInt8], certificateTable: [UInt8])
   /// The attestation key's private scalar (P-256), 32 bytes, and what certifies it.
-  case tdx(key: [UInt8], certification: [UInt8])
+  case quotingEnclave(key: [UInt8], certification: [UInt8])
 
   /// The CBOR of the key file.
   public func encoded() -> [UInt8] {
@@ -15,7 +15,7 @@ public enum SimulatedKey: Sendable {
     case .snp(let key, let vcek, let table):
       RecordWriter().bytes("key", key).bytes("vcek", vcek).bytes("certificateTable", table)
         .encoded()
-    case .tdx(let key, let certification):
+    case .quotingEnclave(let key, let certification):
       RecordWriter().bytes("key", key).bytes("certification", certification).encoded()
     }
   }
@@ -24,8 +24,8 @@ public enum SimulatedKey: Sendable {
   public init(decoding encoded: [UInt8], for kind: LaunchKind) throws(TEEError) {
     let record = try RecordReader(encoded, of: "key file of the simulated TEE")
     switch kind.format {
-    case .tdxQuote:
-      self = .tdx(
+    case .tdxQuote, .sgxQuote:
+      self = .quotingEnclave(
         key: try record.bytes("key", count: 32), certification: try record.bytes("certification"))
     case .snpReport, .launchMeasurement:
       self = .snp(

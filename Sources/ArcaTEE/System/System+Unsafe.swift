@@ -166,7 +166,8 @@ package enum System {
 
   /// Runs a program; see `arca_spawn` for what its descriptors and flags mean.
   package static func spawn(
-    _ arguments: [String], environment: [String], descriptors: [Int32], flags: Int
+    _ arguments: [String], environment: [String], descriptors: [Int32], flags: Int,
+    root: String? = nil
   ) throws(TEEError) -> Int32 {
     guard let path = arguments.first else {
       throw TEEError(.system, "spawn", systemError: EINVAL)
@@ -175,7 +176,7 @@ package enum System {
     var argv = unsafe arguments.map { unsafe strdup($0) } + [nil]
     var envp = unsafe environment.map { unsafe strdup($0) } + [nil]
     let pid = unsafe arca_spawn(
-      path, &argv, &envp, descriptors, Int32(descriptors.count), Int32(flags))
+      path, &argv, &envp, descriptors, Int32(descriptors.count), Int32(flags), root)
     unsafe (argv + envp).forEach { unsafe free($0) }
     guard pid > 0 else { throw TEEError(.system, "cannot run \(path)", systemError: -pid) }
     return pid
@@ -191,6 +192,16 @@ package enum System {
     } while result < 0 && errno == EINTR
     guard result == pid else { return result < 0 ? 255 : nil }
     return status & 0x7f == 0 ? status >> 8 & 0xff : 128 + (status & 0x7f)
+  }
+
+  /// Reaps one child, whichever has ended: its process id and how it ended, as ``reap(_:wait:)``
+  /// says it.
+  package static func reapAny() -> (pid: Int32, status: Int32)? {
+    var status: Int32 = 0
+    // SAFETY: waitpid writes one integer.
+    let pid = unsafe waitpid(-1, &status, WNOHANG)
+    return pid > 0
+      ? (pid, status & 0x7f == 0 ? status >> 8 & 0xff : 128 + (status & 0x7f)) : nil
   }
 
   /// The monotonic clock, in microseconds; the same on both sides of a container's wall.

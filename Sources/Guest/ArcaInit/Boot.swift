@@ -14,6 +14,8 @@ extension InitError {
 /// Entered by main() in C, which powers off when this returns.
 @c(arca_init_main)
 public func arcaInitMain() {
+  let enclave = System.environment("ARCA_TEE")
+  if !enclave.isEmpty { return Enclave.run(kind: enclave) }
   do throws(InitError) {
     try mountKernelFilesystems()
     let kind = try KernelCommandLine().kind
@@ -55,27 +57,22 @@ private func runWorkload(
   _ channel: inout Channel, kind: [UInt8], uevents: Int32
 ) throws(InitError) -> UInt8 {
   try Modules.load(for: kind)
-  guard case .manifest(let encoded) = try channel.waitForMessage() else { throw .order }
-  let provider = try EvidenceProvider(kind: kind)
-  try checkIdentity(of: encoded, by: provider, over: &channel)
-  var (manifest, input) = try receiveInput(encoded, &channel)
-  guard case .start = try channel.waitForMessage() else { throw .order }
-  var broker: KeyBroker?
-  if let access = manifest.keyBroker { broker = try KeyBroker(access, provider) }
-  var secrets = try Secrets(for: manifest, from: broker, over: &channel)
+  let order = try Order(over: &channel, kind: kind)
+  var (manifest, input) = (order.manifest, order.input)
+  var secrets = try Secrets(for: manifest, from: order.broker, over: &channel)
   try loadModules(for: manifest, input)
   let root = try Root.open(
     manifest.rootFilesystem, key: manifest.rootFilesystem.encryptionKey.flatMap { secrets[$0] })
-  var volumes = try Volumes(manifest.volumes, keys: secrets, broker, over: &channel)
+  var volumes = try Volumes(manifest.volumes, keys: secrets, order.broker, over: &channel)
   try root.enter(manifest.rootFilesystem)
   try ContainerEnvironment.make(for: manifest)
   try ContainerEnvironment.write(input.files)
   try volumes.mount()
   defer { volumes.close() }
-  try secrets.place(into: &manifest)
+  try secrets.place(into: &manifest, isEnclave: false)
   if let network = input.network { try Network.takeOver(network) }
   // Before the workload's PID namespace, so that neither sees the other, and before its pipes.
-  let localAddress = try LocalAddress.start(manifest, broker, provider)
+  let localAddress = try LocalAddress.start(manifest, order.broker, order.provider)
   let streams: Streams
   let childSignals: Int32
   do {
@@ -106,6 +103,26 @@ private func loadModules(
   if !manifest.volumes.isEmpty { parts.append("volumes") }
   if input.network != nil { parts.append("network") }
   try Modules.load(parts: parts)
+}
+
+/// What is to run, once it has been checked against what the TEE says of itself.
+struct Order {
+  let provider: EvidenceProvider
+  /// Merged with what the host may and does ask for.
+  let manifest: WorkloadManifest
+  let input: HostInput
+  let broker: KeyBroker?
+
+  init(over channel: inout Channel, kind: [UInt8]) throws(InitError) {
+    guard case .manifest(let encoded) = try channel.waitForMessage() else { throw .order }
+    provider = try EvidenceProvider(kind: kind)
+    try checkIdentity(of: encoded, by: provider, over: &channel)
+    (manifest, input) = try receiveInput(encoded, &channel)
+    guard case .start = try channel.waitForMessage() else { throw .order }
+    var broker: KeyBroker?
+    if let access = manifest.keyBroker { broker = try KeyBroker(access, provider) }
+    self.broker = broker
+  }
 }
 
 /// The manifest, merged with what the host may and does ask for.

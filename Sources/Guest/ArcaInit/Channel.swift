@@ -81,6 +81,16 @@ struct Channel {
     }
   }
 
+  /// Hands the kernel all that waits.
+  mutating func drain() throws(SystemError) {
+    try flush()
+    while unsentBytes > 0 {
+      var items = [arca_poll(fd: fd, events: Int16(ARCA_POLLOUT), revents: 0)]
+      try System.poll(&items, timeoutMilliseconds: -1)
+      try flush()
+    }
+  }
+
   /// Takes what has arrived; false once the host has closed its end.
   mutating func receive() throws(SystemError) -> Bool {
     // The kernel hands out a page at a time; several at once spare as many turns of the loop.

@@ -8,11 +8,12 @@ enum EvidenceProvider {
   enum Format {
     case snpReport
     case tdxQuote
+    case sgxQuote
   }
 
   /// The host answers as the simulated TEE.
   case simulated(Format)
-  /// The kernel's configfs-tsm.
+  /// The kernel's configfs-tsm, or Gramine's pseudo-files.
   case hardware(Format)
   /// SEV-ES and SEV have no evidence inside: the measured command line names the workload.
   case commandLine(workload: [UInt8])
@@ -20,7 +21,9 @@ enum EvidenceProvider {
   init(kind: [UInt8]) throws(InitError) {
     let kinds: [(String, EvidenceProvider)] = [
       ("sim-snp", .simulated(.snpReport)), ("sim-tdx", .simulated(.tdxQuote)),
+      ("sim-sgx", .simulated(.sgxQuote)),
       ("snp", .hardware(.snpReport)), ("tdx", .hardware(.tdxQuote)),
+      ("sgx", .hardware(.sgxQuote)),
     ]
     for (name, provider) in kinds where same(kind, Array(name.utf8)) {
       self = provider
@@ -39,8 +42,18 @@ enum EvidenceProvider {
   func report(_ reportData: [UInt8], over channel: inout Channel) throws(InitError) -> [UInt8] {
     switch self {
     case .simulated: return try channel.requestEvidence(reportData)
+    case .hardware(.sgxQuote): return try Self.enclaveQuote(reportData)
     case .hardware(let format): return try Self.kernelReport(reportData, format)
     case .commandLine: throw InitError(.evidence, "this kind of TEE gives no evidence inside")
+    }
+  }
+
+  /// Gramine documentation, "Attestation and Secret Provisioning", low-level interface.
+  private static func enclaveQuote(_ reportData: [UInt8]) throws(InitError) -> [UInt8] {
+    let folder = "/dev/attestation"
+    return try step(.evidence, folder) { () throws(SystemError) in
+      try File.write(folder + "/user_report_data", reportData, mode: 0o600)
+      return try File.read(folder + "/quote", bytesMax: 1 << 16)
     }
   }
 
@@ -117,6 +130,16 @@ private struct Identity {
         reportData = report.reportData
         workload = report.mrConfigID
         fields = ("REPORTDATA", "MRCONFIGID")
+      case .sgxQuote:
+        guard case .sgx(let report) = try Quote(evidence).body else {
+          throw EvidenceError(.unknownType, "quote of a trust domain", at: 4)
+        }
+        reportData = report.reportData
+        // Gramine leaves CONFIGID zero; the environment is of the manifest that MRENCLAVE covers.
+        workload =
+          Hex.decode(
+            String(decoding: System.environment("ARCA_WORKLOAD"), as: UTF8.self)) ?? []
+        fields = ("REPORTDATA", "ARCA_WORKLOAD")
       }
     } catch {
       throw InitError(.evidence, "what was given as evidence is none, at byte \(error.offset)")
@@ -160,15 +183,12 @@ func checkIdentity(
   switch provider {
   case .commandLine(let workload):
     return try checkDigest(of: manifest, against: workload, in: "arca.workload=")
-  case .simulated(let format):
-    evidence = try provider.report(nonce, over: &channel)
-    identity = try Identity(evidence, format)
-  case .hardware(.snpReport):
-    evidence = try provider.report(nonce, over: &channel)
-    identity = try Identity(evidence, .snpReport)
   case .hardware(.tdxQuote):
     identity = try Identity(ofTrustDomain: nonce)
     evidence = try provider.report(nonce, over: &channel)
+  case .simulated(let format), .hardware(let format):
+    evidence = try provider.report(nonce, over: &channel)
+    identity = try Identity(evidence, format)
   }
   guard same(identity.reportData, nonce) else {
     throw InitError(

@@ -10,6 +10,7 @@ extension EvidenceProvider {
       switch self {
       case .simulated(.snpReport), .hardware(.snpReport): return "snp"
       case .simulated(.tdxQuote), .hardware(.tdxQuote): return "tdx"
+      case .simulated(.sgxQuote), .hardware(.sgxQuote): return "sgx"
       case .commandLine:
         throw InitError(.evidence, "SEV and SEV-ES get their secret at the launch, from the owner")
       }
@@ -20,7 +21,8 @@ extension EvidenceProvider {
   func message(_ reportData: [UInt8], over channel: inout Channel) throws(InitError) -> [UInt8] {
     let evidence = try report(reportData, over: &channel)
     switch self {
-    case .simulated(.tdxQuote): return Attestation.quote(evidence, eventLog: nil)
+    case .simulated(.tdxQuote), .simulated(.sgxQuote):
+      return Attestation.quote(evidence, eventLog: nil)
     case .hardware(.tdxQuote): return Attestation.quote(evidence, eventLog: Self.eventLog())
     default: return try Self.snpMessage(evidence)
     }

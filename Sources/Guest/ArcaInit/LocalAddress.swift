@@ -22,7 +22,7 @@ struct LocalAddress {
     _ manifest: WorkloadManifest, _ broker: KeyBroker?, _ provider: EvidenceProvider
   ) throws(InitError) -> Channel? {
     let rules = manifest.workloadMay
-    guard rules.getEvidence || rules.getToken || !rules.getResources.isEmpty else { return nil }
+    guard !rules.allowsNothing else { return nil }
     do {
       let listener = try System.check(arca_listen_loopback(port))
       let (ours, theirs) = try System.socketPair()

@@ -40,7 +40,11 @@ struct Secrets {
   }
 
   /// Puts each secret where `manifest` says, and wipes all that is left.
-  mutating func place(into manifest: inout WorkloadManifest) throws(InitError) {
+  ///
+  /// An enclave's own memory holds the folder of each, which its measured manifest mounts.
+  mutating func place(
+    into manifest: inout WorkloadManifest, isEnclave: Bool
+  ) throws(InitError) {
     defer { wipe() }
     var isMounted = false
     for (number, secret) in manifest.secrets.enumerated() {
@@ -56,12 +60,15 @@ struct Secrets {
         manifest.process.env.append("\(name)=\(value)")
       case .file(let path, let mode, let uid, let gid):
         do {
-          if !isMounted { try mount() }
-          isMounted = true
-          let file = "\(Self.folder)/\(number)"
+          if !isMounted, !isEnclave {
+            try mount()
+            isMounted = true
+          }
+          let file = isEnclave ? path : "\(Self.folder)/\(number)"
           try File.write(file, content, mode: 0o600)
           try System.changeOwner(file, uid: uid, gid: gid)
           try System.changeMode(file, mode)
+          if isEnclave { continue }
           try ContainerEnvironment.makeFile(path)
           try System.mount(file, path, "", ARCA_MS_BIND)
           try System.mount(

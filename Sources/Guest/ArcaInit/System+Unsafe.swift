@@ -129,6 +129,14 @@ enum System {
     _ = try check(unsafe arca_load_module(path, isPacked ? 1 : 0))
   }
 
+  /// A variable of this process's own environment; empty where there is none.
+  static func environment(_ name: String) -> [UInt8] {
+    unsafe [UInt8](unsafeUninitializedCapacity: 256) { buffer, count in
+      // SAFETY: the call writes at most the buffer's size, and says how much.
+      count = unsafe arca_environment(name, buffer.baseAddress, buffer.count)
+    }
+  }
+
   static func openUevents() throws(SystemError) -> Int32 { try check(arca_uevents_open()) }
 
   /// Takes one uevent of the kernel; false when none waits.

@@ -73,26 +73,32 @@ struct Workload {
       }
       try step(.environment, "descriptors", arca_close_from(3))
       if streams.isTerminal { try step(.environment, "terminal", arca_terminal_take()) }
-      for limit in process.rlimits {
-        try step(
-          .process, "limit \(limit.resource)",
-          arca_rlimit(Int32(limit.resource), limit.soft, limit.hard))
-      }
       try step(.process, "bounding set", arca_bounding_set(process.capabilities))
-      try named(.process, "user and groups") { () throws(SystemError) in
-        try System.setIdentity(uid: process.uid, gid: process.gid, groups: process.additionalGids)
-      }
+      try step(.process, "capabilities", arca_keep_capabilities())
+      try assume(process)
       try step(.process, "capabilities", arca_capabilities(process.capabilities))
-      try named(.process, process.cwd) { () throws(SystemError) in
-        try System.changeFolder(process.cwd)
-      }
       if process.noNewPrivileges {
         try step(.process, "no_new_privs", arca_no_new_privileges())
       }
-      arca_umask(process.umask)
       return Command.execute(process)
     } catch {
       return error
+    }
+  }
+
+  /// Gives this process the limits, user, folder and mask of `process`.
+  static func assume(_ process: WorkloadProcess) throws(InitError) {
+    for limit in process.rlimits {
+      try step(
+        .process, "limit \(limit.resource)",
+        arca_rlimit(Int32(limit.resource), limit.soft, limit.hard))
+    }
+    try named(.process, "user and groups") { () throws(SystemError) in
+      try System.setIdentity(uid: process.uid, gid: process.gid, groups: process.additionalGids)
+    }
+    arca_umask(process.umask)
+    try named(.process, process.cwd) { () throws(SystemError) in
+      try System.changeFolder(process.cwd)
     }
   }
 

@@ -141,8 +141,9 @@ int arca_bounding_set(uint64_t capabilities) {
   return 0;
 }
 
+int arca_keep_capabilities(void) { return RESULT(prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0)); }
+
 int arca_identity(uint32_t uid, uint32_t gid, const uint32_t *groups, size_t count) {
-  if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0) return -errno;
   if (setgroups(count, groups) < 0 || setresgid(gid, gid, gid) < 0) return -errno;
   return RESULT(setresuid(uid, uid, uid));
 }
@@ -157,6 +158,14 @@ int arca_capabilities(uint64_t capabilities) {
   }
   if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0) return -errno;
   return RESULT(syscall(SYS_capset, &header, data));
+}
+
+size_t arca_environment(const char *name, uint8_t *buffer, size_t count) {
+  const char *value = getenv(name);
+  size_t bytes = value == NULL ? 0 : strlen(value);
+  if (bytes > count) return 0;
+  if (bytes > 0) memcpy(buffer, value, bytes);
+  return bytes;
 }
 
 int arca_no_new_privileges(void) { return RESULT(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)); }

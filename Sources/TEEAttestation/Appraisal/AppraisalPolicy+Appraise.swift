@@ -3,8 +3,8 @@ extension AppraisalPolicy {
   func appraise(_ claims: Claims, into findings: inout Findings) {
     demand("policy.tee", tee, claims.tee, &findings) { .text($0.rawValue) }
     appraisePlatform(claims, &findings)
-    let width = claims.hostData.count
-    demand("policy.workload", workload, claims.hostData, &findings, pad: width) { .bytes($0) }
+    let bound = boundWorkload(claims)
+    demand("policy.workload", workload, bound, &findings, pad: bound.count) { .bytes($0) }
     demand("policy.report_data", reportData, claims.reportData, &findings, pad: 64) { .bytes($0) }
     demand("policy.signer", signer, claims.signer, &findings) { .bytes($0) }
     demand("policy.chip_id", chipID, claims.chipID, &findings) { .bytes($0) }
@@ -36,6 +36,16 @@ extension AppraisalPolicy {
       findings.flag("policy.simulated", findings.simulated, is: false, else: .untrustedRoot)
     }
     appraiseStatus(&findings)
+  }
+
+  /// The workload digest where the TEE binds it: in a field of its own or, by the word of the
+  /// reference value that MRENCLAVE equals, within that.
+  private func boundWorkload(_ claims: Claims) -> [UInt8] {
+    guard claims.tee == .sgx, case .oneOf(let references) = platform else {
+      return claims.hostData
+    }
+    return references.lazy.filter { $0.measurement == claims.measurement }.compactMap(\.workload)
+      .first ?? claims.hostData
   }
 
   private func appraisePlatform(_ claims: Claims, _ findings: inout Findings) {

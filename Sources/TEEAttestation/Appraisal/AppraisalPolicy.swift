@@ -26,9 +26,15 @@ public struct PlatformMeasurement: Sendable, Equatable {
   /// TDX evidence whose reference value leaves them out is refused, since MRTD covers the firmware
   /// alone.
   public let runtimeRegisters: [Expectation<[UInt8]>]
+  /// SGX: the workload digest that MRENCLAVE covers, by the word of whoever computed it, since
+  /// Gramine's enclaves bind it in no field of its own; nil for other kinds.
+  public let workload: [UInt8]?
 
   /// Creates a reference value.
-  public init(_ measurement: [UInt8], runtimeRegisters: [Expectation<[UInt8]>] = []) {
+  public init(
+    _ measurement: [UInt8], runtimeRegisters: [Expectation<[UInt8]>] = [], workload: [UInt8]? = nil
+  ) {
+    self.workload = workload
     self.measurement = measurement
     self.runtimeRegisters = runtimeRegisters
   }

@@ -103,6 +103,15 @@ public struct SimulatedQuotingEnclave: Sendable {
     return report
   }
 
+  /// An initialised 64-bit enclave that cannot be debugged; its own fields are zero.
+  public static var enclave: EnclaveReport {
+    var report = EnclaveReport()
+    // INIT and MODE64BIT; XFRM of x87 and SSE (Intel SDM volume 3D, section 35.7).
+    report.attributes[0] = 0x05
+    report.attributes[8] = 0x03
+    return report
+  }
+
   /// A signed quote of `version` 3 (SGX), 4 or 5 about `body`.
   ///
   /// Version 4 carries a TDX 1.0 body whatever `body` has. Throws `invalidKey`.

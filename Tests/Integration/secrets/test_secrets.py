@@ -42,6 +42,8 @@ class Secrets(unittest.TestCase):
                  '{"Entrypoint":["/bin/busybox"]}', "busybox-static")
         # The first run makes the simulated vendor.
         call(ARCA, "run", "--rm", IMAGE, "true")
+        call(ARCA, "run", "--rm", "--tee", "sim-sgx", "--evidence", str(cls.work / "quote"), IMAGE,
+             "true")
         cls.port = cls.start_broker("broker")
         cls.pin = call(KBS, "pin", "--folder", str(cls.work / "broker")).strip()
 
@@ -60,7 +62,8 @@ class Secrets(unittest.TestCase):
             port = free.getsockname()[1]
         folder = str(cls.work / name)
         call(KBS, "init", "--folder", folder, "--listen", f"127.0.0.1:{port}",
-             "--simulated-vendor", str(cls.work / "data/simulated-amd"))
+             "--simulated-vendor", str(cls.work / "data/simulated-amd"),
+             "--simulated-vendor", str(cls.work / "data/simulated-intel"))
         for path in ("default/key/db", "default/key/other", "default/file/large"):
             content = SECRET if path != "default/file/large" else SECRET + "x" * 500_000
             call(KBS, "resource", "set", "--folder", folder, path, "-", input=content)
@@ -126,6 +129,39 @@ class Secrets(unittest.TestCase):
         for flag in ("ro", "nosuid", "nodev", "noexec", "noswap"):
             self.assertIn(flag, lines[4].split(","))
         self.assertEqual(lines[5:], ["closed", "0"])
+
+    def test_an_enclave(self):
+        """By the same workload digest; its memory is no file system of the host's."""
+        options = self.options(self.FILE)
+        command = ["sh", "-c", "cat /run/keys/db; echo; echo $TOKEN; stat -c '%a %u %g' /run/keys/db"]
+        measured = [json.loads(call(ARCA, "measure", "--json", "--tee", kind, *options, IMAGE, *command))
+                    for kind in ("sim-snp", "sim-sgx")]
+        self.assertEqual(measured[0]["workloadDigest"], measured[1]["workloadDigest"])
+        enclave, workload = measured[1]["platformMeasurement"].split(":")
+
+        def either(rule):
+            rule["tees"].append("sgx")
+            rule["platforms"].append({"measurement": enclave, "workload": workload})
+        self.allow(options, command, either)
+        for kind in ("sim-snp", "sim-sgx"):
+            ended = self.run_guest(options, command, "--tee", kind)
+            self.assertEqual(ended.stdout.splitlines(), [SECRET, SECRET, "440 5 6"], ended.stderr)
+        # Another workload has another MRENCLAVE, and cannot claim the digest.
+        self.allow(options, command, either)
+        ended = self.run_guest(options, command + ["more"], "--tee", "sim-sgx")
+        self.assertEqual(ended.returncode, 125)
+        self.assertIn("keyBrokerRefused", ended.stderr)
+        # An MRENCLAVE that nobody tied to a workload is not enough.
+        self.allow(options, command, lambda rule: rule.update(
+            tees=["sgx"], platforms=[{"measurement": enclave}]))
+        ended = self.run_guest(options, command, "--tee", "sim-sgx")
+        self.assertIn("keyBrokerRefused", ended.stderr)
+        self.assertIn("policy.workload", self.audit())
+        # Where the image has files, no memory of the enclave's can be mounted.
+        ended = self.run_guest(self.options(["kbs:///default/key/db:/etc/key"]), ["true"], "--tee",
+                               "sim-sgx")
+        self.assertEqual(ended.returncode, 125)
+        self.assertIn("secret at /etc/key", ended.stderr)
 
     def test_a_large_secret(self):
         options = self.options(["kbs:///default/file/large:/large"])

@@ -93,6 +93,27 @@ import Testing
     #expect(verdict.reasons.map(\.name) == ["quote.tee"])
   }
 
+  /// Gramine leaves CONFIGID zero, so only a reference value can say what MRENCLAVE covers.
+  @Test func `an enclave's workload is what its reference value covers`() throws {
+    var scene = QuoteScene.sgx()
+    let workload = [UInt8](repeating: 7, count: 32)
+    scene.policy.workload = .oneOf([workload])
+    let mine = scene.enclave.mrEnclave
+    let other = [UInt8](repeating: 9, count: 32)
+    for (references, isTrusted) in [
+      ([PlatformMeasurement(mine, workload: workload)], true),
+      ([PlatformMeasurement(other, workload: workload), PlatformMeasurement(mine)], false),
+      ([PlatformMeasurement(mine, workload: other)], false),
+    ] {
+      scene.policy.platform = .oneOf(references)
+      let verdict = try scene.verdict()
+      #expect(verdict.isTrusted == isTrusted)
+      #expect(verdict.reasons.map(\.name) == (isTrusted ? [] : ["policy.workload"]))
+    }
+    scene.policy.platform = .any
+    #expect(try scene.verdict().reasons.map(\.name) == ["policy.workload"])
+  }
+
   @Test func `bytes after a quote change nothing`() throws {
     var scene = QuoteScene.tdx4()
     scene.document = { $0 += [1, 2, 3] }

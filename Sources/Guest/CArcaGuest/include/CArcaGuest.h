@@ -47,6 +47,9 @@ int arca_copy_owner_and_mode(const char *from, const char *to);
 // Writes the entries of a folder, NUL after each, and returns how many bytes.
 long arca_list(const char *path, uint8_t *buffer, size_t count);
 
+// Copies a variable of the environment; how many bytes, 0 where there is none or it is longer.
+size_t arca_environment(const char *name, uint8_t *buffer, size_t count);
+
 // Kernel.
 int arca_load_module(const char *path, int is_compressed);
 int arca_uevents_open(void);
@@ -121,6 +124,7 @@ int arca_terminal_resize(int terminal, uint16_t rows, uint16_t columns);
 // Identity.
 int arca_rlimit(int resource, uint64_t soft, uint64_t hard);
 int arca_bounding_set(uint64_t capabilities);
+int arca_keep_capabilities(void);
 int arca_identity(uint32_t uid, uint32_t gid, const uint32_t *groups, size_t count);
 int arca_capabilities(uint64_t capabilities);
 int arca_no_new_privileges(void);

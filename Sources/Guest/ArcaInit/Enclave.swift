@@ -1,0 +1,58 @@
+import ArcaManifest
+import ArcaWire
+import CArcaGuest
+
+/// arca-init as the first program of an enclave, or of what stands in for one.
+///
+/// There is no kernel of its own to set up: the root is the workload's already, each of its files
+/// is checked by whoever opens it, and the workload takes this program's place.
+enum Enclave {
+  /// The line to the host, which `execve` closes.
+  private static let line: Int32 = 3
+
+  static func run(kind: [UInt8]) {
+    guard arca_nonblocking(line) == 0, arca_close_from(line) == 0 else { return }
+    var channel = Channel(line: line)
+    channel.send(.ready)
+    do throws(InitError) {
+      throw try becomeWorkload(&channel, kind: kind)
+    } catch {
+      channel.send(.failure(error.failure, detail: error.detail))
+    }
+    channel.finish()
+  }
+
+  /// Returns only where the program could not be executed.
+  private static func becomeWorkload(
+    _ channel: inout Channel, kind: [UInt8]
+  ) throws(InitError) -> InitError {
+    let order = try Order(over: &channel, kind: kind)
+    var manifest = order.manifest
+    try refuseWhatNeedsAKernel(manifest, order.input)
+    var secrets = try Secrets(for: manifest, from: order.broker, over: &channel)
+    try secrets.place(into: &manifest, isEnclave: true)
+    channel.send(.started)
+    do {
+      try channel.drain()
+    } catch {
+      throw .hostLeft
+    }
+    try Workload.assume(manifest.process)
+    return Command.execute(manifest.process)
+  }
+
+  private static func refuseWhatNeedsAKernel(
+    _ manifest: WorkloadManifest, _ input: HostInput
+  ) throws(InitError) {
+    let needs = [
+      ("rootFilesystem.encryptionKey", manifest.rootFilesystem.encryptionKey != nil),
+      ("volumes", !manifest.volumes.isEmpty),
+      ("workloadMay", !manifest.workloadMay.allowsNothing),
+      ("terminal", input.terminal != nil), ("network", input.network != nil),
+      ("files", !input.files.isEmpty),
+    ]
+    for (name, isNeeded) in needs where isNeeded {
+      throw InitError(.manifest, "\(name): an enclave has no kernel of its own to serve it")
+    }
+  }
+}
