@@ -21,13 +21,14 @@ struct LaunchedTEE {
   /// Measures what is booted and refuses what is not the release's.
   init(_ launch: LaunchDescription) throws(TEEError) {
     let kind = launch.kind
+    let enclaveManifest =
+      kind.isEnclave ? try System.contents(OuterPath.enclaveManifest, max: 1 << 28) : []
     let files = try BootedFiles(
       kind, guest: OuterPath.guest,
       firmware: kind.isSimulated ? kind.simulatedFirmwarePaths : [OuterPath.firmware],
-      workload: launch.hostData,
-      enclaveManifest: kind.isEnclave
-        ? try System.contents(OuterPath.enclaveManifest, max: 1 << 28) : [])
+      workload: launch.hostData, enclaveManifest: enclaveManifest)
     try files.check(launch.expected)
+    try TrustedFiles(manifest: enclaveManifest).check()
     measurement = try files.measurement(
       vcpus: launch.vcpus, cpuModel: launch.hardware?.cpuModel ?? "")
     hostData = launch.hostData

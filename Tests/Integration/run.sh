@@ -303,6 +303,12 @@ test_sgx() {
   "$arca" stop "$other" >/dev/null || fail "arca stop of an enclave"
   "$arca" ps --all 2>/dev/null | grep -q "$other.*9" || fail "the signal did not reach the workload: $("$arca" ps --all)"
   "$arca" rm "$other" >/dev/null
+  # A file that is not the image's any more is named, and nothing runs.
+  local unpacked=("$ARCA_DATA"/images/rootfs/*/unpacked/root/usr/bin/busybox)
+  printf x | tee -a "${unpacked[@]}" >/dev/null
+  refused 'rootFilesystemChanged: /usr/bin/busybox' --tee sim-sgx "$busybox" true
+  truncate -s -1 "${unpacked[@]}"
+  run 0 mended --tee sim-sgx "$busybox" echo mended
   # The program that is run is the release's, or nothing runs.
   mkdir -p "$work/lib" && cp -a "$library/." "$work/lib/" && printf x >> "$work/lib/guest/arca-init"
   ARCA_LIB=$work/lib refused kernelChanged --tee sim-sgx "$busybox" true

@@ -70,11 +70,7 @@ struct EnclaveManifest {
       trusted_files = [
 
       """
-    let root = OuterPath.enclaveRoot
-    let entry = (root + OuterPath.enclaveProgram, program)
-    for (path, hash) in [entry] + files.map({ (root + $0.path, $0.sha256) }) {
-      text += "    { uri = \(Self.quoted("file:" + path)), sha256 = \"\(Hex.encode(hash))\" },\n"
-    }
+    text += Self.trusted(files, program, apartFrom: temporaries).text
     text += """
       ]
 
@@ -85,20 +81,20 @@ struct EnclaveManifest {
     bytes = Array(text.utf8)
   }
 
-  /// A basic string (TOML 1.0, "String").
-  private static func quoted(_ text: String) -> String {
-    var quoted = "\""
-    for scalar in text.unicodeScalars {
-      switch scalar {
-      case "\"", "\\": quoted += "\\\(scalar)"
-      case _ where scalar.value < 0x20 || scalar.value == 0x7f:
-        let digits = String(scalar.value, radix: 16)
-        quoted += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-      default: quoted.unicodeScalars.append(scalar)
-      }
+  /// The program and the files that can be reached: none of them lies under what is mounted.
+  private static func trusted(
+    _ files: [RootFile], _ program: [UInt8], apartFrom temporaries: [Temporary]
+  ) -> TrustedFiles {
+    let reachable = files.filter { file in
+      file.path != OuterPath.enclaveProgram
+        && !temporaries.contains { file.path.hasPrefix($0.path + "/") }
     }
-    return quoted + "\""
+    let all = [(OuterPath.enclaveProgram, program)] + reachable.map { ($0.path, $0.sha256) }
+    return TrustedFiles(
+      all.map { TrustedFiles.File(path: OuterPath.enclaveRoot + $0.0, sha256: $0.1) })
   }
+
+  private static func quoted(_ text: String) -> String { "\"\(TOMLString.escaped(text))\"" }
 
   private static func refuseWhatNeedsAKernel(
     _ manifest: WorkloadManifest
