@@ -5,7 +5,7 @@ import Foundation
 import TEEEvidence
 import Testing
 
-/// One booted guest, started as guest/README.md says.
+/// One booted guest, started as guest/README.md says, or one enclave.
 final class GuestMachine {
   /// How the simulated TEE answers.
   enum Evidence {
@@ -15,6 +15,8 @@ final class GuestMachine {
     case otherManifest
     /// Right, but of another kind of TEE.
     case quote(mrConfigID: [UInt8])
+    /// That of an enclave, right or over report data that nobody asked for.
+    case enclaveQuote(isRight: Bool)
     case none
   }
 
@@ -41,7 +43,7 @@ final class GuestMachine {
   private static let timeoutMilliseconds: Int32 = 30_000
 
   private let folder: URL
-  private let qemu = Process()
+  private let process = Process()
   private let monitor = Pipe()
   var socket: HostSocket
   private var decoder = FrameDecoder()
@@ -60,8 +62,8 @@ final class GuestMachine {
     let path = folder.appending(path: "channel").path
     socket = try #require(HostSocket(path: path))
     let commandLine = try String(contentsOf: guest.appending(path: "cmdline"), encoding: .utf8)
-    qemu.executableURL = URL(filePath: "/usr/bin/qemu-system-x86_64")
-    qemu.arguments =
+    process.executableURL = URL(filePath: "/usr/bin/qemu-system-x86_64")
+    process.arguments =
       [
         "-M", "q35", "-m", "512", "-smp", "1", "-cpu", "max", "-nodefaults", "-no-user-config",
         "-display", "none", "-no-reboot", "-kernel", guest.appending(path: "vmlinux").path,
@@ -80,8 +82,33 @@ final class GuestMachine {
           "-device", "virtio-blk-pci,drive=root",
         ]
       } ?? []) + hostile
-    qemu.standardInput = monitor
-    try qemu.run()
+    process.standardInput = monitor
+    try process.run()
+    let isConnected = socket.accept(milliseconds: Self.timeoutMilliseconds)
+    try #require(isConnected)
+  }
+
+  /// Starts arca-init as an enclave's first program, with `environment` and the channel as
+  /// descriptor 3; the root is this machine's.
+  init(enclave environment: [String: String]) throws {
+    folder = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    let path = folder.appending(path: "channel").path
+    socket = try #require(HostSocket(path: path))
+    process.executableURL = URL(filePath: "/usr/bin/python3")
+    process.arguments = [
+      "-c",
+      """
+      import os, socket, sys
+      line = socket.socket(socket.AF_UNIX)
+      line.connect(sys.argv[1])
+      os.dup2(line.detach(), 3)
+      os.set_inheritable(3, True)
+      os.execve(sys.argv[2], ["arca-init"], dict(os.environ))
+      """, path, Self.guest.appending(path: "arca-init").path,
+    ]
+    process.environment = environment
+    try process.run()
     let isConnected = socket.accept(milliseconds: Self.timeoutMilliseconds)
     try #require(isConnected)
   }
@@ -140,7 +167,17 @@ final class GuestMachine {
   private static func report(
     _ reportData: [UInt8], _ manifest: WorkloadManifest, _ evidence: Evidence
   ) -> [UInt8] {
-    if case .quote(let identity) = evidence { return quote(reportData, identity) }
+    if case .quote(let identity) = evidence {
+      var body = TDReport(is15: false)
+      body.mrConfigID = identity
+      body.reportData = reportData
+      return quote(body.encoded, .tdx)
+    }
+    if case .enclaveQuote(let isRight) = evidence {
+      var body = EnclaveReport()
+      body.reportData = isRight ? reportData : body.reportData
+      return quote(body.encoded, .sgx)
+    }
     var reportData = reportData
     var hostData = manifest.digest
     if case .wrongReportData = evidence { reportData[63] ^= 1 }
@@ -159,25 +196,24 @@ final class GuestMachine {
     return writer.bytes
   }
 
-  /// A TDX quote, version 4, whose signature data is empty of sense but of the right form.
-  private static func quote(_ reportData: [UInt8], _ mrConfigID: [UInt8]) -> [UInt8] {
-    var body = TDReport(is15: false)
-    body.mrConfigID = mrConfigID
-    body.reportData = reportData
+  /// A quote, version 3 (SGX) or 4, whose signature data is empty of sense but of the right form.
+  private static func quote(_ body: [UInt8], _ tee: QuoteHeader.TEE) -> [UInt8] {
     var writer = ByteWriter()
-    writer.u16(4)
+    writer.u16(tee == .sgx ? 3 : 4)
     writer.u16(2)
-    writer.u32(QuoteHeader.TEE.tdx.rawValue)
+    writer.u32(tee.rawValue)
     writer.u32(0)
     writer.append(QuoteHeader.intelVendorID)
     writer.zeros(20)
-    writer.append(body.encoded)
+    writer.append(body)
     let chain = [UInt8]("none".utf8)
     let inner = EnclaveReport.byteCount + 64 + 2 + 6 + chain.count
-    writer.u32(UInt32(64 + 64 + 6 + inner))
+    writer.u32(UInt32(64 + 64 + (tee == .sgx ? 0 : 6) + inner))
     writer.zeros(128)
-    writer.u16(6)
-    writer.u32(UInt32(inner))
+    if tee == .tdx {
+      writer.u16(6)
+      writer.u32(UInt32(inner))
+    }
     writer.zeros(EnclaveReport.byteCount + 64 + 2)
     writer.u16(5)
     writer.u32(UInt32(chain.count))
@@ -235,9 +271,9 @@ final class GuestMachine {
   func close(_ location: SourceLocation = #_sourceLocation) {
     socket.close()
     let deadline = ContinuousClock.now + .seconds(20)
-    while qemu.isRunning, ContinuousClock.now < deadline { usleep(5000) }
-    #expect(!qemu.isRunning, "the machine does not end", sourceLocation: location)
-    if qemu.isRunning { kill(qemu.processIdentifier, SIGKILL) }
+    while process.isRunning, ContinuousClock.now < deadline { usleep(5000) }
+    #expect(!process.isRunning, "the machine does not end", sourceLocation: location)
+    if process.isRunning { kill(process.processIdentifier, SIGKILL) }
     try? FileManager.default.removeItem(at: folder)
   }
 }
@@ -250,4 +286,14 @@ func withGuest<Result>(
   let machine = try GuestMachine(disk: disk, kind: kind)
   defer { machine.close(location) }
   return try body(machine)
+}
+
+/// Starts what stands in for an enclave, with `environment`, for the length of `body`.
+func withEnclave<Result>(
+  _ environment: [String: String], _ body: (GuestMachine) throws -> Result,
+  _ location: SourceLocation = #_sourceLocation
+) throws -> Result {
+  let enclave = try GuestMachine(enclave: environment)
+  defer { enclave.close(location) }
+  return try body(enclave)
 }
