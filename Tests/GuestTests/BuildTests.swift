@@ -17,7 +17,7 @@ extension GuestTests {
       let swift = ProcessInfo.processInfo.environment["PATH"] ?? ""
       try run(["PATH=\(swift)", tool, "--package", copy.path, "--output", out.path])
       let first = package.appending(path: "out/lib/arca/guest")
-      let names = ["cmdline", "initrd", "release.json", "vmlinux", "vmlinuz"]
+      let names = ["arca-init", "cmdline", "initrd", "release.json", "vmlinux", "vmlinuz"]
       #expect(try FileManager.default.contentsOfDirectory(atPath: out.path).sorted() == names)
       for name in names {
         let (one, other) = (first.appending(path: name), out.appending(path: name))
