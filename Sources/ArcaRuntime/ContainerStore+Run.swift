@@ -152,16 +152,7 @@ extension ContainerStore {
       throw RuntimeError(
         .unsupported, "--cpus \(request.vcpus): an enclave's threads run on the host's processors")
     }
-    do {
-      let unpacked = try ImageStore(dataDirectory: installation.data).unpack(image)
-      return (unpacked, try installation.enclaveManifest(request.kind, manifest, unpacked.files))
-    } catch let error as ImageError {
-      throw RuntimeError(.state, error.detail)
-    } catch let error as RuntimeError {
-      throw error
-    } catch {
-      throw RuntimeError(.state, "\(error)")
-    }
+    return try installation.enclave(request.kind, manifest, image: image)
   }
 
   private func takeVolumes(

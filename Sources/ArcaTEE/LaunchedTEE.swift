@@ -22,7 +22,8 @@ struct LaunchedTEE {
   init(_ launch: LaunchDescription) throws(TEEError) {
     let kind = launch.kind
     let enclaveManifest =
-      kind.isEnclave ? try System.contents(OuterPath.enclaveManifest, max: 1 << 28) : []
+      kind.isEnclave
+      ? try System.contents(OuterPath.enclaveManifest, max: TrustedFiles.bytesMax) : []
     let files = try BootedFiles(
       kind, guest: OuterPath.guest,
       firmware: kind.isSimulated ? kind.simulatedFirmwarePaths : [OuterPath.firmware],

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -40,6 +41,19 @@ static int place(const int *descriptors, int count) {
   return 0;
 }
 
+// What entering the root and ending the child takes stays with the caller: with it, the child could
+// leave the root, or reach the caller's own through /proc.
+static int enter(const char *root) {
+  if (chroot(root) != 0 || chdir("/") != 0) return -errno;
+  struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+  struct __user_cap_data_struct data[2];
+  if (syscall(SYS_capget, &header, data) != 0) return -errno;
+  uint32_t dropped = 1u << CAP_SYS_CHROOT | 1u << CAP_KILL;
+  data[0].effective &= ~dropped;
+  data[0].permitted &= ~dropped;
+  return syscall(SYS_capset, &header, data) == 0 ? 0 : -errno;
+}
+
 static int prepare(const int *descriptors, int count, int flags, const char *root,
                    pid_t parent) {
   for (int number = 1; number < NSIG; number++) signal(number, SIG_DFL);
@@ -54,7 +68,10 @@ static int prepare(const int *descriptors, int count, int flags, const char *roo
   }
   int result = place(descriptors, count);
   if (result != 0) return result;
-  if (root != NULL && (chroot(root) != 0 || chdir("/") != 0)) return -errno;
+  if (root != NULL) {
+    result = enter(root);
+    if (result != 0) return result;
+  }
   sigset_t none;
   sigemptyset(&none);
   return sigprocmask(SIG_SETMASK, &none, NULL) == 0 ? 0 : -errno;

@@ -301,8 +301,13 @@ test_sgx() {
   refused "an enclave's threads" --tee sim-sgx --cpus 2 "$busybox" true
   other=$("$arca" run -d --tee sim-sgx "$busybox" sh -c 'trap "exit 9" TERM; while :; do sleep 0.1; done' 2>/dev/null)
   "$arca" stop "$other" >/dev/null || fail "arca stop of an enclave"
-  "$arca" ps --all 2>/dev/null | grep -q "$other.*9" || fail "the signal did not reach the workload: $("$arca" ps --all)"
+  "$arca" ps --all 2>/dev/null | grep "$other" | grep -qF 'exited (9)' || fail "the signal did not reach the workload: $("$arca" ps --all)"
   "$arca" rm "$other" >/dev/null
+  "$arca" run -d --tee sim-sgx --entrypoint /nothing "$busybox" >/dev/null 2>"$work/stderr"
+  [ $? = 127 ] || fail "a program that is not there, detached: $(tail -1 "$work/stderr")"
+  # The workload has nothing of the launcher's: neither its root nor the right to leave its own.
+  run 1 $'CapEff:\t00000000000000cb' --tee sim-sgx "$busybox" sh -c \
+    'grep CapEff /proc/self/status; ls /proc/1/root/arca/key'
   # A file that is not the image's any more is named, and nothing runs.
   local unpacked=("$ARCA_DATA"/images/rootfs/*/unpacked/root/usr/bin/busybox)
   printf x | tee -a "${unpacked[@]}" >/dev/null

@@ -43,8 +43,8 @@ package struct ErofsReader {
     let tail: UInt64
   }
 
-  /// The regular files of the image in `file`, of `byteCount` bytes, sorted by path; all that the
-  /// image holds is put into `target`.
+  /// The regular files of the image in `file`, of `byteCount` bytes, sorted by path; they,
+  /// folders and links are put into `target`, without extended attributes.
   package static func files(
     of file: DataFile, byteCount: UInt64, unpackedTo target: UnpackedFolder? = nil
   ) throws(ImageError) -> [RootFile] {

@@ -19,7 +19,11 @@ package struct UnpackedFolder {
   }
 
   func makeLink(_ path: String, _ target: [UInt8]) throws(ImageError) {
-    try check(unsafe symlink(String(decoding: target, as: UTF8.self), base + path), path)
+    let text = String(decoding: target, as: UTF8.self)
+    guard text.utf8.elementsEqual(target), !target.contains(0) else {
+      throw ImageError(.malformed, "\(path): a link to what is no UTF-8 cannot be unpacked")
+    }
+    try check(unsafe symlink(text, base + path), path)
   }
 
   func link(_ path: String, to first: String) throws(ImageError) {

@@ -52,13 +52,9 @@ struct EnclaveManifest {
       gid = \(manifest.process.gid)
       uid = \(manifest.process.uid)
 
-      [loader.env]
 
       """
-    for variable in EnclaveEnvironment.variables(kind, workload: manifest.digest) {
-      let parts = variable.split(separator: "=", maxSplits: 1)
-      text += "\(parts[0]) = \"\(parts[1])\"\n"
-    }
+    text += EnclaveEnvironment(kind, workload: manifest.digest).text
     text += """
 
       [sgx]
@@ -123,16 +119,15 @@ struct EnclaveManifest {
       found.append(Temporary(path: path, mode: mode, bytes: temporaryBytes))
     }
     for secret in manifest.secrets {
-      guard case .file(let path, _, _, _) = secret.target,
-        let slash = path.lastIndex(of: "/"), slash > path.startIndex
+      guard case .file(let path, _, _, _) = secret.target, let slash = path.lastIndex(of: "/")
       else { continue }
       let folder = String(path[..<slash])
       if found.contains(where: { $0.path == folder }) { continue }
-      guard !files.contains(where: { $0.path.hasPrefix(folder + "/") }) else {
+      guard !folder.isEmpty, !files.contains(where: { $0.path.hasPrefix(folder + "/") }) else {
         throw RuntimeError(
           .manifest,
           "manifest: secret at \(path): an enclave keeps it in a folder of its own memory, but the "
-            + "image has files in \(folder); put it elsewhere, such as /run/secrets")
+            + "image has files in \(folder)/; put it elsewhere, such as /run/secrets")
       }
       found.append(Temporary(path: folder, mode: 0o755, bytes: temporaryBytes))
     }

@@ -13,8 +13,8 @@ struct EnclaveRoot {
     ("stderr", "/proc/self/fd/2"),
   ]
 
-  /// The capabilities by which the launcher enters the root and ends the workload, and arca-init
-  /// becomes the workload's user.
+  /// The capabilities by which the launcher enters the root and ends the workload, which it keeps
+  /// to itself, and those by which arca-init places secrets and becomes the workload's user.
   static let capabilities = [
     "CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_KILL", "CAP_SETGID", "CAP_SETUID",
     "CAP_SYS_CHROOT",

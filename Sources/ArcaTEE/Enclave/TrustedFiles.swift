@@ -20,6 +20,8 @@ public struct TrustedFiles: Sendable {
     }
   }
 
+  /// Bytes of a manifest at most.
+  static let bytesMax = 1 << 28
   private static let before = "    { uri = \"file:"
   private static let between = "\", sha256 = \""
   private static let after = "\" },"

@@ -86,17 +86,18 @@ public struct Launch {
   }
 
   private static func start(_ description: LaunchDescription) throws(TEEError) -> VMM {
-    let (kind, workload) = (description.kind, description.hostData)
-    if kind.isEnclave {
+    if description.kind.isEnclave {
+      let manifest = try System.contents(OuterPath.enclaveManifest, max: TrustedFiles.bytesMax)
       return try VMM(
-        enclaveWith: EnclaveEnvironment.variables(kind, workload: workload),
+        enclaveWith: EnclaveEnvironment(manifest: manifest).variables,
         passesInput: description.passesInput)
     }
     let commandLine = try System.contents(OuterPath.guest + "/cmdline", max: 4096)
     return try VMM(
       QEMUOptions(
         description,
-        commandLine: BootedFiles.text(ofCommandLine: commandLine, kind, workload: workload)))
+        commandLine: BootedFiles.text(
+          ofCommandLine: commandLine, description.kind, workload: description.hostData)))
   }
 
   private mutating func run() -> UInt8 {
@@ -140,10 +141,10 @@ public struct Launch {
   // MARK: - One round of waiting and relaying
 
   private mutating func step() throws(TEEError) {
-    // The order of these is the order of their handlers below.
     // An enclave's workload has the launcher's own standard streams.
     let isEnclave = description.kind.isEnclave
     let wantsInput = description.passesInput && session.inputBytesMax > 0 && !isEnclave
+    // The order of these is the order of their handlers below.
     var waits = [
       pollfd(fd: signals.descriptor, events: Int16(POLLIN), revents: 0),
       pollfd(fd: supervisor ?? -1, events: Int16(POLLIN), revents: 0),
@@ -211,16 +212,8 @@ public struct Launch {
       try sendInput()
     case .evidence(let evidence): try keep(evidence, "evidence")
     case .eventLog(let log): try keep(log, "event-log")
-    case .started:
-      status.note(.started)
-      status.state = .running
-      try publish()
-      for signal in pendingSignals { pass(signal) }
-      pendingSignals = []
-      if let size = terminal?.size {
-        session.send(.windowSize(rows: size.rows, columns: size.columns))
-      }
-      if !description.passesInput, !description.kind.isEnclave { session.sendInput([]) }
+    // In an enclave the end of the line says so; what may still come is that execve failed.
+    case .started: if !description.kind.isEnclave { try workloadHasStarted() }
     case .output(.standardError, let bytes): errorOutput.append(bytes)
     case .output(_, let bytes): output.append(bytes)
     case .log(let text): console.append(text + [UInt8(ascii: "\n")])
@@ -231,6 +224,18 @@ public struct Launch {
       for answer in executions?.deliver(message, session: number) ?? [] { session.send(answer) }
     case .broker(let event): try relay.take(event, &session)
     }
+  }
+
+  private mutating func workloadHasStarted() throws(TEEError) {
+    status.note(.started)
+    status.state = .running
+    try publish()
+    for signal in pendingSignals { pass(signal) }
+    pendingSignals = []
+    if let size = terminal?.size {
+      session.send(.windowSize(rows: size.rows, columns: size.columns))
+    }
+    if !description.passesInput { session.sendInput([]) }
   }
 
   private mutating func sendInput() throws(TEEError) {
@@ -246,7 +251,7 @@ public struct Launch {
   private mutating func guestHasGone() throws(TEEError) {
     isGuestGone = true
     // An enclave's line closes as the workload takes the place of arca-init.
-    if description.kind.isEnclave, session.isRunning { return }
+    if description.kind.isEnclave, session.isRunning { return try workloadHasStarted() }
     try readConsole()
     guard exitStatus == nil else { return }
     throw TEEError(

@@ -18,7 +18,8 @@ enum {
 // ARCA_SPAWN_HIDE_UNIFIED_CGROUP is for crun, which refuses hosts with both cgroup versions: in a
 // private mount namespace the version 2 hierarchy, which holds no controller there, is unmounted.
 //
-// The child's root folder is `root` where that is not NULL; `path` is beneath it.
+// The child's root folder is `root` where that is not NULL; `path` is beneath it, and the child has
+// neither CAP_SYS_CHROOT nor CAP_KILL.
 //
 // Returns the process id, or the negated errno of the step that failed, the exec included.
 int arca_spawn(const char *path, char *const argv[], char *const envp[], const int *descriptors,
