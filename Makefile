@@ -13,9 +13,9 @@ PREFIX ?= /usr/local
 BUILD_PACKAGES := gcc libp11-kit-dev libsqlite3-dev libssl-dev libzstd-dev zlib1g-dev
 GUEST_PACKAGES := binutils cpio dpkg-dev e2fsprogs linux-libc-dev musl-tools xz-utils zstd
 RUNTIME_PACKAGES := crun qemu-system-x86 skopeo
-TEST_PACKAGES := aardvark-dns busybox-static chromium conmon containerd cryptsetup-bin docker.io \
-  docker-registry erofs-utils etcd-server iproute2 iptables jq netavark podman procps \
-  python3-venv softhsm2 spin
+TEST_PACKAGES := aardvark-dns busybox-static catatonit chromium conmon containerd \
+  containernetworking-plugins cryptsetup-bin docker.io docker-registry erofs-utils etcd-server \
+  iproute2 iptables jq netavark podman procps python3-grpcio python3-venv softhsm2 spin
 # Debian 13 has Docker's client in a package of its own.
 TEST_PACKAGES += $(shell . /etc/os-release; [ "$${VERSION_ID:-99}" -lt 13 ] || echo docker-cli)
 PACKAGES := $(BUILD_PACKAGES) $(GUEST_PACKAGES) $(RUNTIME_PACKAGES) $(TEST_PACKAGES)

@@ -214,45 +214,75 @@ int arca_tap_make(const char *name, uint32_t mtu) {
   return index > 0 ? index : -ENODEV;
 }
 
-static void begin_tc(struct request *request, int type, int index, const char *kind) {
+static struct tcmsg *begin_tc(struct request *request, int type, int index, const char *kind) {
   *request = (struct request){.header = {.nlmsg_len = NLMSG_LENGTH(0), .nlmsg_type = type}};
-  request->header.nlmsg_flags = NLM_F_CREATE | NLM_F_EXCL;
   struct tcmsg *tc = extend(request, sizeof *tc);
   tc->tcm_ifindex = index;
-  attribute(request, TCA_KIND, kind, strlen(kind) + 1);
+  if (kind != NULL) attribute(request, TCA_KIND, kind, strlen(kind) + 1);
+  return tc;
 }
 
-int arca_redirect(int from, int to) {
+int arca_ingress_open(int index) {
   struct request request;
-  begin_tc(&request, RTM_NEWQDISC, from, "ingress");
-  struct tcmsg *tc = NLMSG_DATA(&request.header);
+  struct tcmsg *tc = begin_tc(&request, RTM_NEWQDISC, index, "ingress");
+  request.header.nlmsg_flags = NLM_F_CREATE | NLM_F_EXCL;
   tc->tcm_handle = 0xffff0000;
   tc->tcm_parent = TC_H_INGRESS;
   int result = exchange(&request);
-  // It stands since an earlier container in the same namespace; so does what is attached to it.
-  if (result == -EEXIST) return 0;
-  if (result < 0) return result;
+  return result == -EEXIST ? 0 : result;
+}
 
-  begin_tc(&request, RTM_NEWTFILTER, from, "u32");
-  tc = NLMSG_DATA(&request.header);
+int arca_filter_remove(int index, int priority) {
+  struct request request;
+  struct tcmsg *tc = begin_tc(&request, RTM_DELTFILTER, index, NULL);
   tc->tcm_parent = 0xffff0000;
-  tc->tcm_info = TC_H_MAKE(1 << 16, __builtin_bswap16(ETH_P_ALL));
+  tc->tcm_info = TC_H_MAKE((uint32_t)priority << 16, 0);
+  int result = exchange(&request);
+  return result == -ENOENT ? 0 : result;
+}
+
+int arca_filter_add(int index, int priority, uint16_t protocol, const struct arca_match *matches,
+                    int count, int target, int goes_on) {
+  struct request request;
+  struct tcmsg *tc = begin_tc(&request, RTM_NEWTFILTER, index, "u32");
+  request.header.nlmsg_flags = NLM_F_CREATE | NLM_F_EXCL;
+  tc->tcm_parent = 0xffff0000;
+  tc->tcm_info = TC_H_MAKE((uint32_t)priority << 16, __builtin_bswap16(protocol));
   struct rtattr *options = attribute(&request, TCA_OPTIONS, NULL, 0);
-  // One key without a mask, which every packet matches; it follows the selector.
-  char all[sizeof(struct tc_u32_sel) + sizeof(struct tc_u32_key)] = {0};
-  struct tc_u32_sel selector = {.flags = TC_U32_TERMINAL, .nkeys = 1};
+  // The keys follow the selector; one without a mask is what every packet matches.
+  struct tc_u32_key keys[ARCA_MATCHES_MAX] = {0};
+  struct tc_u32_sel selector = {.flags = TC_U32_TERMINAL, .nkeys = count > 0 ? count : 1};
+  for (int i = 0; i < count && i < ARCA_MATCHES_MAX; i++) {
+    keys[i].off = matches[i].offset;
+    keys[i].val = __builtin_bswap32(matches[i].value);
+    keys[i].mask = __builtin_bswap32(matches[i].mask);
+  }
+  char all[sizeof selector + sizeof keys];
   memcpy(all, &selector, sizeof selector);
-  attribute(&request, TCA_U32_SEL, all, sizeof all);
-  struct rtattr *actions = attribute(&request, TCA_U32_ACT, NULL, 0);
-  struct rtattr *first = attribute(&request, 1, NULL, 0);
-  attribute(&request, TCA_ACT_KIND, "mirred", sizeof "mirred");
-  struct rtattr *parameters = attribute(&request, TCA_ACT_OPTIONS, NULL, 0);
-  struct tc_mirred redirect = {
-      .action = TC_ACT_STOLEN, .eaction = TCA_EGRESS_REDIR, .ifindex = (uint32_t)to};
-  attribute(&request, TCA_MIRRED_PARMS, &redirect, sizeof redirect);
-  end_nest(&request, parameters);
-  end_nest(&request, first);
-  end_nest(&request, actions);
+  memcpy(all + sizeof selector, keys, sizeof keys);
+  attribute(&request, TCA_U32_SEL, all, sizeof selector + selector.nkeys * sizeof keys[0]);
+  if (target > 0) {
+    struct rtattr *actions = attribute(&request, TCA_U32_ACT, NULL, 0);
+    struct rtattr *first = attribute(&request, 1, NULL, 0);
+    attribute(&request, TCA_ACT_KIND, "mirred", sizeof "mirred");
+    struct rtattr *parameters = attribute(&request, TCA_ACT_OPTIONS, NULL, 0);
+    struct tc_mirred mirred = {.action = goes_on ? TC_ACT_UNSPEC : TC_ACT_STOLEN,
+                               .eaction = goes_on ? TCA_EGRESS_MIRROR : TCA_EGRESS_REDIR,
+                               .ifindex = (uint32_t)target};
+    attribute(&request, TCA_MIRRED_PARMS, &mirred, sizeof mirred);
+    end_nest(&request, parameters);
+    end_nest(&request, first);
+    end_nest(&request, actions);
+  }
   end_nest(&request, options);
   return exchange(&request);
+}
+
+int arca_link_remove(int index) {
+  struct request request = {
+      .header = {.nlmsg_len = NLMSG_LENGTH(0), .nlmsg_type = RTM_DELLINK}};
+  struct ifinfomsg *info = extend(&request, sizeof *info);
+  info->ifi_index = index;
+  int result = exchange(&request);
+  return result == -ENODEV ? 0 : result;
 }

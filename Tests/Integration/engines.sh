@@ -19,6 +19,7 @@ mount -t tmpfs tmpfs /run || exit 1
 arca=$(readlink -f "${ARCA:-$here/../../out/bin/arca}")
 work=$(mktemp -d)
 export ARCA_DATA=$work/data ARCA_STATE=$work/state
+image=arca.test/busybox:1
 failures=0
 containerd_pid=
 dockerd_pid=
@@ -97,8 +98,9 @@ until_says() { # NAME TEXT COUNT [ENGINE]: waits until the container has printed
   fail "$1 never said $2"
 }
 
-test_podman() {
-  local p=$work/p name=arca.test/busybox:1 loop
+# Makes the engine's folders and loads the image that the tests run, once.
+prepare_podman() {
+  [ -e "$work/containers.conf" ] && return
   mkdir -p "$work/networks"
   cat > "$work/containers.conf" <<END
 [containers]
@@ -110,8 +112,19 @@ events_logger = "file"
 network_backend = "netavark"
 END
   ip link set lo up
-  skopeo copy -q "oci:$images/busybox" "docker-archive:$work/image.tar:$name" || fail "no image"
+  image_archive
   podman load -q -i "$work/image.tar" >/dev/null || fail "podman load"
+}
+
+# Makes the archive of the image that the engines load, once.
+image_archive() {
+  [ -e "$work/image.tar" ] ||
+    skopeo copy -q "oci:$images/busybox" "docker-archive:$work/image.tar:$image" || fail "no image"
+}
+
+test_podman() {
+  local p=$work/p name=$image loop
+  prepare_podman
 
   expect 7 'out web xy' "$p" run --rm --network none --hostname web -e A=xy "$name" \
     sh -c 'echo out $(hostname) $A; echo err >&2; exit 7'
@@ -154,25 +167,68 @@ END
   refused 'a device of the host' "$p" run --rm --network none --device /dev/null:/dev/x "$name" true
 }
 
-test_containerd() {
-  local name=arca.test/busybox:1 address=$work/containerd.sock
-  mkdir -p "$work/containerd"
-  cat > "$work/containerd.toml" <<END
-version = 2
-root = "$work/containerd/root"
-state = "$work/containerd/state"
-disabled_plugins = ["io.containerd.grpc.v1.cri"]
-[grpc]
-address = "$address"
+# A pod of two containers, each a TEE of its own in the network that they share.
+test_pod() {
+  local p=$work/p serve
+  prepare_podman
+  serve='mkdir /w; echo $0 > /w/index.html; busybox httpd -p $1 -h /w; echo up'
+  serve="$serve; while :; do sleep 0.2; done"
+  cat > "$work/pod.yaml" <<END
+apiVersion: v1
+kind: Pod
+metadata: {name: duo}
+spec:
+  containers:
+  - name: web
+    image: $image
+    imagePullPolicy: Never
+    args: [sh, -c, '$serve', first, "80"]
+    ports: [{containerPort: 80, hostPort: 8090}]
+  - name: side
+    image: $image
+    imagePullPolicy: Never
+    args: [sh, -c, '$serve', second, "81"]
+    ports: [{containerPort: 81, hostPort: 8091}]
 END
-  containerd --config "$work/containerd.toml" >"$work/containerd.log" 2>&1 &
+  expect 0 '*' "$p" kube play "$work/pod.yaml"
+  until_says duo-web up 1
+  until_says duo-side up 1
+  same_digest "$ARCA_STATE/runtime" "$(podman inspect duo-side --format '{{.Id}}')" \
+    "oci:$images/busybox" sh -c "$serve" second 81
+  expect 0 first busybox wget -q -O - http://127.0.0.1:8090/
+  expect 0 second busybox wget -q -O - http://127.0.0.1:8091/
+  expect 0 '*' "$p" kube down "$work/pod.yaml"
+}
+
+# start_containerd NAME SETTINGS: starts a daemon of its own, at $work/NAME.sock.
+start_containerd() {
+  mkdir -p "$work/$1"
+  cat > "$work/$1.toml" <<END
+version = 2
+root = "$work/$1/root"
+state = "$work/$1/state"
+$2
+[grpc]
+address = "$work/$1.sock"
+END
+  containerd --config "$work/$1.toml" >"$work/$1.log" 2>&1 &
   containerd_pid=$!
   for _ in $(seq 50); do
-    ctr --address "$address" version >/dev/null 2>&1 && break
+    ctr --address "$work/$1.sock" version >/dev/null 2>&1 && return
     sleep 0.2
   done
-  [ -e "$work/image.tar" ] ||
-    skopeo copy -q "oci:$images/busybox" "docker-archive:$work/image.tar:$name"
+  fail "$1 never answered: $(tail -3 "$work/$1.log")"
+}
+
+stop_containerd() {
+  kill "$containerd_pid" && wait "$containerd_pid"
+  containerd_pid=
+}
+
+test_containerd() {
+  local name=$image address=$work/containerd.sock
+  start_containerd containerd 'disabled_plugins = ["io.containerd.grpc.v1.cri"]'
+  image_archive
   ctr --address "$address" image import "$work/image.tar" >/dev/null 2>&1 || fail "ctr import"
   local run=(ctr --address "$address" run --runc-binary "$work/arca" --allow-new-privs)
   expect 5 hello "${run[@]}" --rm "$name" c1 /bin/busybox sh -c 'echo hello; exit 5'
@@ -182,10 +238,40 @@ END
   sleep 1
   expect 0 '*' ctr --address "$address" task rm c2
   expect 0 '*' ctr --address "$address" container rm c2
+  stop_containerd
+}
+
+# A pod as a kubelet makes it: through containerd's CRI, with deploy/containerd.toml.
+test_cri() {
+  local address=$work/cri.sock cni=$work/cni
+  ip link set lo up
+  mkdir -p "$cni" "$work/pod-logs"
+  cat > "$cni/10-test.conflist" <<END
+{"cniVersion": "0.4.0", "name": "arca-test", "plugins": [{
+  "type": "bridge", "bridge": "arca-test0", "isGateway": true,
+  "ipam": {"type": "host-local", "dataDir": "$work/cni-state", "subnet": "10.89.77.0/24"}}]}
+END
+  start_containerd cri "$(sed "s|/usr/local/bin/arca|$work/arca|" "$here/../../deploy/containerd.toml")
+[plugins.\"io.containerd.grpc.v1.cri\"]
+sandbox_image = \"arca.test/pause:1\"
+restrict_oom_score_adj = true
+disable_apparmor = true
+[plugins.\"io.containerd.grpc.v1.cri\".cni]
+bin_dir = \"/usr/lib/cni\"
+conf_dir = \"$cni\""
+  image_archive
+  skopeo copy -q "oci:$images/pause" "docker-archive:$work/pause.tar:arca.test/pause:1"
+  for archive in image pause; do
+    ctr --address "$address" -n k8s.io image import "$work/$archive.tar" >/dev/null 2>&1 ||
+      fail "ctr import of $archive"
+  done
+  # Debian's own Python has the client's library.
+  expect 0 'pod: served*' /usr/bin/python3 "$here/cri.py" "$address" arca "$work/pod-logs" "$image"
+  stop_containerd
 }
 
 test_docker() {
-  local name=arca.test/busybox:1 loop found id
+  local name=$image loop found id
   export DOCKER_HOST=unix://$work/docker.sock DOCKER_CONFIG=$work/docker-config
   ip link set lo up
   echo '{}' > "$work/docker.json"
@@ -197,8 +283,7 @@ test_docker() {
     docker version >/dev/null 2>&1 && break
     sleep 0.2
   done
-  [ -e "$work/image.tar" ] ||
-    skopeo copy -q "oci:$images/busybox" "docker-archive:$work/image.tar:$name"
+  image_archive
   docker load -q -i "$work/image.tar" >/dev/null || {
     fail "docker load: $(tail -3 "$work/dockerd.log")"
     return
@@ -259,7 +344,7 @@ test_soak() {
   grep -q "$root" /proc/self/mountinfo && fail "soak: mounts are left"
 }
 
-for name in "${@:-podman containerd docker soak}"; do
+for name in "${@:-podman pod containerd cri docker soak}"; do
   for test in $name; do
     echo "$test"
     "test_$test"

@@ -17,6 +17,7 @@ struct BundleWorkload {
     try Self.refuseImpossible(spec)
     let owners = try Self.ownersManifest(spec)
     let mounts = try BundleMounts(spec.mounts ?? [], rules: owners?.hostMay)
+    let hostname = spec.nameOfHost
     var input = HostInput()
     if let owners {
       try image.check(owners)
@@ -24,12 +25,12 @@ struct BundleWorkload {
       if args != owners.process.args { input.args = args }
       let known = Set(owners.process.env)
       input.env = (process.env ?? []).filter {
-        !known.contains($0) && !Self.isEngines($0, hostname: spec.hostname)
+        !known.contains($0) && !Self.isEngines($0, hostname: hostname)
       }
     } else {
       manifest = try Self.derived(spec, process, args, image, mounts.temporary)
     }
-    if let hostname = spec.hostname, manifest.hostMay.setHostname { input.hostname = hostname }
+    if let hostname, manifest.hostMay.setHostname { input.hostname = hostname }
     input.files = mounts.files.filter { file in
       // What engines write for every container is no request; a manifest may do without it.
       owners == nil || owners?.hostMay.writeFiles.isEmpty == false
@@ -60,7 +61,7 @@ struct BundleWorkload {
     given.additionalGids = process.user?.additionalGids ?? []
     given.umask = process.user?.umask ?? 0o022
     given.capabilities = process.capabilities.map { $0.bounding ?? [] }
-    given.hostname = spec.hostname
+    given.hostname = spec.nameOfHost
     var options = ManifestOptions()
     options.readOnly = spec.root?.readonly ?? false
     options.noNewPrivileges = process.noNewPrivileges ?? false
@@ -145,6 +146,19 @@ struct BundleWorkload {
         .unsupported,
         "hooks.startContainer: such a hook runs inside of the container, which is encrypted")
     }
+  }
+}
+
+extension BundleSpec {
+  /// The host name; in a pod it is the sandbox's, of which the variable alone tells.
+  fileprivate var nameOfHost: String? {
+    if let hostname, !hostname.isEmpty { return hostname }
+    let namespaces = linux?.namespaces ?? []
+    guard namespaces.contains(where: { $0.type == "uts" && $0.path?.isEmpty == false }) else {
+      return nil
+    }
+    let variable = process?.env?.first { $0.hasPrefix("HOSTNAME=") }
+    return variable.map { String($0.dropFirst("HOSTNAME=".count)) }
   }
 }
 

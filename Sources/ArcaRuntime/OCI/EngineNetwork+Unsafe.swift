@@ -6,7 +6,8 @@ import Glibc
 /// The interfaces of the network namespace that an engine made, connected to taps for the guest.
 ///
 /// Whatever comes in at an interface goes out at its tap, and the other way round, so that the
-/// guest stands at the end of the wire with the interface's own addresses and routes.
+/// guest stands at the end of the wire with the interface's own addresses and routes. Where several
+/// TEEs share the namespace, as in a pod, each gets all that comes in; see ``SharedInterface``.
 struct EngineNetwork {
   /// One tap for each interface.
   private(set) var taps: [String] = []
@@ -19,9 +20,18 @@ struct EngineNetwork {
   private static let addressesMax = 128
   private static let routesMax = 512
 
-  /// Joins the namespace of process `pid`, for good, and connects its interfaces.
-  static func join(pid: Int32) throws(RuntimeError) -> EngineNetwork {
-    try check(arca_network_enter(pid), "the container's namespace")
+  /// Joins the namespace of the launcher's process, for good, and connects its interfaces.
+  static func join(launcher: Int32) throws(RuntimeError) -> EngineNetwork {
+    // Containers of one pod are made at the same time.
+    let lock: Int32
+    do {
+      lock = try System.open("/proc/\(launcher)/ns/net", O_RDONLY)
+    } catch {
+      throw RuntimeError(error)
+    }
+    defer { close(lock) }
+    try check(arca_lock(lock, 1), "lock")
+    try check(arca_network_enter(launcher), "the container's namespace")
     var links = [arca_link](repeating: arca_link(), count: linksMax)
     var addresses = [arca_address](repeating: arca_address(), count: addressesMax)
     var routes = [arca_route](repeating: arca_route(), count: routesMax)
@@ -30,45 +40,57 @@ struct EngineNetwork {
     let addressCount = try unsafe check(
       arca_addresses(&addresses, Int32(addressesMax)), "addresses")
     let routeCount = try unsafe check(arca_routes(&routes, Int32(routesMax)), "routes")
+    let usable = links.prefix(linkCount).filter { $0.is_ethernet != 0 && $0.is_up != 0 }
+    let wires = usable.filter { TapName(text($0)) == nil }
+    var others: [SharedInterface.Tap] = []
+    for link in usable {
+      guard let name = TapName(text(link)) else { continue }
+      if name.isInUse {
+        others.append(SharedInterface.Tap(name: name, index: link.index))
+      } else {
+        try SharedInterface.forget(
+          SharedInterface.Tap(name: name, index: link.index), wires: wires.map(\.index))
+      }
+    }
+    guard let place = TapName.places.first(where: { place in
+      !others.contains { $0.name.place == place }
+    })
+    else {
+      throw RuntimeError(
+        .unsupported,
+        "network: \(TapName.places.count) TEEs share this namespace already, the most there can be")
+    }
     var network = EngineNetwork()
-    for link in links.prefix(linkCount) where link.is_ethernet != 0 && link.is_up != 0 {
-      let name = text(link)
-      // One that an earlier container of the same namespace left is used again.
-      guard !name.hasPrefix("arca-tap") else { continue }
+    for link in wires {
+      let tap = TapName(place: place, interface: network.taps.count, launcher: launcher)
       try network.connect(
-        link, name, addresses.prefix(addressCount).filter { $0.index == link.index },
+        link, tap, others, addresses.prefix(addressCount).filter { $0.index == link.index },
         routes.prefix(routeCount).filter { $0.index == link.index })
     }
     return network
   }
 
   private mutating func connect(
-    _ link: arca_link, _ name: String, _ addresses: [arca_address], _ routes: [arca_route]
+    _ link: arca_link, _ name: TapName, _ others: [SharedInterface.Tap],
+    _ addresses: [arca_address], _ routes: [arca_route]
   ) throws(RuntimeError) {
     guard taps.count < HostNetwork.interfacesMax else {
       throw RuntimeError(
         .unsupported, "network: more than \(HostNetwork.interfacesMax) interfaces")
     }
-    let tap = "arca-tap\(taps.count)"
     // SAFETY: the string lives through the call.
-    let index = unsafe arca_tap_make(tap, link.mtu)
-    guard index != -EBUSY else {
-      throw RuntimeError(
-        .unsupported,
-        "network: \(name) already belongs to the TEE of another container in the same namespace; "
-          + "give each container a network of its own")
-    }
-    try Self.check(index, "\(tap) for \(name)")
-    try Self.check(arca_redirect(link.index, index), "redirection from \(name)")
-    try Self.check(arca_redirect(index, link.index), "redirection to \(name)")
+    let index = try Self.check(
+      unsafe arca_tap_make(name.text, link.mtu), "\(name.text) for \(Self.text(link))")
+    try SharedInterface.connect(
+      SharedInterface.Tap(name: name, index: Int32(index)), wire: link.index, others: others)
     let hardware = Self.bytes(of: link.mac).prefix(6)
-    taps.append(tap)
+    taps.append(name.text)
     hardwareAddresses.append(
       hardware.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined(separator: ":"))
     let place = UInt32(host.interfaces.count)
     host.interfaces.append(
       HostNetwork.Interface(
-        name: name, hardwareAddress: Array(hardware), mtu: link.mtu,
+        name: Self.text(link), hardwareAddress: Array(hardware), mtu: link.mtu,
         // The guest makes the link-local one itself.
         addresses: addresses.filter { !($0.is_link_local != 0 && $0.bytes_count == 16) }.prefix(16)
           .map { Array(Self.bytes(of: $0.bytes).prefix(Int($0.bytes_count))) + [$0.prefix] }))
@@ -86,7 +108,7 @@ struct EngineNetwork {
   }
 
   @discardableResult
-  private static func check(_ result: Int32, _ what: String) throws(RuntimeError) -> Int {
+  static func check(_ result: Int32, _ what: String) throws(RuntimeError) -> Int {
     guard result >= 0 else {
       throw RuntimeError(.state, "network: \(what): \(systemReason(-result))")
     }

@@ -39,8 +39,31 @@ extension OCIStore {
       id: id, bundle: bundle, annotations: spec.annotations ?? [:])
     record.isSandbox = true
     try write(folder(id) + "/record", record.encoded())
-    try runtime().perform(
-      ["create", "--bundle", bundle] + passed(line) + [id], log: folder(id) + "/outer.log")
+    let runtime = try runtime()
+    var place = ["--bundle", bundle]
+    if runtime.takesConfiguration {
+      // An engine's limits are for workloads, and not everybody may set them.
+      var configuration = try Self.object(bundle + "/config.json")
+      if var process = configuration["process"] as? [String: Any] {
+        process["rlimits"] = nil
+        configuration["process"] = process
+      }
+      guard let bytes = try? JSONSerialization.data(withJSONObject: configuration) else {
+        throw RuntimeError(.state, "\(folder(id))/config.json: cannot be written")
+      }
+      try write(folder(id) + "/config.json", Array(bytes))
+      place += ["--config", folder(id) + "/config.json"]
+    }
+    try runtime.perform(
+      ["create"] + place + passed(line) + [id], log: folder(id) + "/outer.log")
+  }
+
+  private static func object(_ path: String) throws(RuntimeError) -> [String: Any] {
+    let bytes = FileManager.default.contents(atPath: path) ?? Data()
+    guard let object = try? JSONSerialization.jsonObject(with: bytes) as? [String: Any] else {
+      throw RuntimeError(.usage, "\(path): not a runtime configuration")
+    }
+    return object
   }
 
   private func createTEE(
@@ -102,7 +125,7 @@ extension OCIStore {
     }
     guard workload.manifest.hasNetwork else { return }
     // The engine's hooks have run by now, so the namespace is as the engine wants it.
-    let network = try EngineNetwork.join(pid: Int32(try state(id).pid))
+    let network = try EngineNetwork.join(launcher: Int32(try state(id).pid))
     guard !network.taps.isEmpty else { return }
     launch.taps = network.taps
     launch.hardwareAddresses = network.hardwareAddresses
@@ -149,7 +172,12 @@ extension BundleSpec {
   var isSandbox: Bool {
     ["io.kubernetes.cri.container-type", "io.kubernetes.cri-o.ContainerType"].contains {
       annotations?[$0] == "sandbox"
-    } || annotations?["io.podman.annotations.infra"] != nil
+    } || isPodmanInfrastructure
+  }
+
+  /// Podman does not mark what holds a pod's namespaces; it is told by what it runs.
+  private var isPodmanInfrastructure: Bool {
+    annotations?["io.container.manager"] == "libpod" && process?.args == ["/catatonit", "-P"]
   }
 
   /// The kind of TEE that an annotation asks for, or nil where none does.

@@ -39,5 +39,23 @@ int arca_routes(struct arca_route *routes, int max);
 // Makes a tap that stays and that processes of root may open without a capability. EBUSY: it is in
 // use. Returns its index.
 int arca_tap_make(const char *name, uint32_t mtu);
-// Sends whatever comes in at interface `from` out at interface `to`.
-int arca_redirect(int from, int to);
+// Removes an interface; one that is not there is fine.
+int arca_link_remove(int index);
+
+// What a packet is to have: a word at an offset into its network header.
+struct arca_match {
+  int offset;
+  uint32_t value;
+  uint32_t mask;
+};
+#define ARCA_MATCHES_MAX 4
+
+// Lets filters be attached to what comes in at an interface; done before is fine.
+int arca_ingress_open(int index);
+// Adds a filter to what comes in at interface `index`: packets of the Ethernet `protocol` (0x0003:
+// any) that have all of `matches` go out at `target`, as a copy where later filters are to see them
+// too; without a target they go nowhere but to this namespace's own stack. Lower priorities first.
+int arca_filter_add(int index, int priority, uint16_t protocol, const struct arca_match *matches,
+                    int count, int target, int goes_on);
+// Removes the filters of a priority; none is fine.
+int arca_filter_remove(int index, int priority);

@@ -50,6 +50,7 @@ layout() { # NAME CONFIG ROOT: an image of one layer with the content of ROOT
 }
 
 debian busybox '{"Entrypoint":["/bin/busybox"],"Cmd":["sh"]}' busybox-static
+debian pause '{"Entrypoint":["/bin/busybox","sleep","infinity"]}' busybox-static
 python=$(apt-cache depends python3-minimal | sed -n 's/.*Depends: \(python3\.[0-9]*\)-minimal/\1/p')
 # shellcheck disable=SC2046
 debian debian '{"Cmd":["/bin/bash"]}' $(known bash coreutils python3-minimal "$python-minimal" \
