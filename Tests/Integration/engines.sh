@@ -169,10 +169,15 @@ test_podman() {
 
 # A pod of two containers, each a TEE of its own in the network that they share.
 test_pod() {
-  local p=$work/p serve
+  local p=$work/p serve served gateway name
   prepare_podman
-  serve='mkdir /w; echo $0 > /w/index.html; busybox httpd -p $1 -h /w; echo up'
-  serve="$serve; while :; do sleep 0.2; done"
+  podman network create pods >/dev/null || fail "podman network create"
+  gateway=$(podman network inspect pods --format '{{(index .Subnets 0).Gateway}}')
+  skopeo copy -q "oci:$images/redis" "docker-archive:$work/redis.tar:arca.test/redis:1"
+  podman load -q -i "$work/redis.tar" >/dev/null || fail "podman load"
+  serve='cd /tmp; echo $0 > index.html; busybox httpd -p $1 -h /tmp; echo up'
+  # The shell's own connection: wget of a static busybox cannot resolve without libraries.
+  serve="$serve; while busybox sleep 1; do exec 3<>/dev/tcp/$gateway/8092 && busybox sed \"s/^/\$2 /\" <&3; done"
   cat > "$work/pod.yaml" <<END
 apiVersion: v1
 kind: Pod
@@ -180,23 +185,30 @@ metadata: {name: duo}
 spec:
   containers:
   - name: web
-    image: $image
+    image: arca.test/redis:1
     imagePullPolicy: Never
-    args: [sh, -c, '$serve', first, "80"]
+    args: [bash, -c, '$serve', first, "80", web]
     ports: [{containerPort: 80, hostPort: 8090}]
   - name: side
-    image: $image
+    image: arca.test/redis:1
     imagePullPolicy: Never
-    args: [sh, -c, '$serve', second, "81"]
+    args: [bash, -c, '$serve', second, "81", side]
     ports: [{containerPort: 81, hostPort: 8091}]
 END
-  expect 0 '*' "$p" kube play "$work/pod.yaml"
+  expect 0 '*' "$p" kube play --network pods "$work/pod.yaml"
   until_says duo-web up 1
   until_says duo-side up 1
   same_digest "$ARCA_STATE/runtime" "$(podman inspect duo-side --format '{{.Id}}')" \
-    "oci:$images/busybox" sh -c "$serve" second 81
+    "oci:$images/redis" bash -c "$serve" second 81 side
   expect 0 first busybox wget -q -O - http://127.0.0.1:8090/
   expect 0 second busybox wget -q -O - http://127.0.0.1:8091/
+  # Outwards from both, and back again.
+  busybox nc -ll -p 8092 -e echo 'reached the host' &
+  served=$!
+  for name in web side; do
+    until_says "duo-$name" "$name reached the host" 1
+  done
+  kill "$served"
   expect 0 '*' "$p" kube down "$work/pod.yaml"
 }
 

@@ -52,10 +52,8 @@ struct EngineNetwork {
           SharedInterface.Tap(name: name, index: link.index), wires: wires.map(\.index))
       }
     }
-    guard let place = TapName.places.first(where: { place in
-      !others.contains { $0.name.place == place }
-    })
-    else {
+    let taken = others.map(\.name.place)
+    guard let place = TapName.places.first(where: { !taken.contains($0) }) else {
       throw RuntimeError(
         .unsupported,
         "network: \(TapName.places.count) TEEs share this namespace already, the most there can be")
