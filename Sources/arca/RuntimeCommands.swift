@@ -53,6 +53,7 @@ enum RuntimeCommands {
     case .start, .pause, .resume: try store.pass([line.operation.rawValue, id], to: id)
     case .exec: return try store.execute(line)
     case .ps: try store.pass(["ps", id], to: id)
+    case .update: try store.update(line)
     default:
       throw RuntimeError(.unsupported, "\(line.operation.rawValue): not supported")
     }

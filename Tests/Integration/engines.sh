@@ -321,6 +321,10 @@ test_docker() {
     "oci:$images/busybox" sh -c "busybox httpd -p 80 -h /etc; $loop"
   expect 0 "*root*" busybox wget -q -O - http://127.0.0.1:8081/passwd
   refused 'hostMay.execute' docker exec one ls
+  expect 0 one docker update --cpus 0.5 one
+  found=$(cat "/sys/fs/cgroup/cpu/docker/$id/cpu.cfs_quota_us" "/sys/fs/cgroup/docker/$id/cpu.max" 2>/dev/null)
+  [ "${found%% *}" = 50000 ] || fail "docker update: the quota is '$found'"
+  refused 'since its start' docker update --memory 128m --memory-swap 128m one
   expect 0 '*' docker restart -t 5 one
   until_says one up 2 docker
   expect 0 '*' docker stop -t 20 one
