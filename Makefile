@@ -12,18 +12,20 @@ PREFIX ?= /usr/local
 
 BUILD_PACKAGES := gcc libp11-kit-dev libsqlite3-dev libssl-dev libzstd-dev zlib1g-dev
 GUEST_PACKAGES := binutils cpio dpkg-dev e2fsprogs linux-libc-dev musl-tools xz-utils zstd
+RELEASE_PACKAGES := patchelf python3
 RUNTIME_PACKAGES := crun qemu-system-x86 skopeo
 TEST_PACKAGES := aardvark-dns busybox-static catatonit chromium conmon containerd \
   containernetworking-plugins cryptsetup-bin docker.io docker-registry erofs-utils etcd-server \
-  iproute2 iptables jq netavark podman procps python3-grpcio python3-venv softhsm2 spin
+  iproute2 iptables jq mandoc netavark podman procps python3-grpcio python3-venv softhsm2 spin
 # Debian 13 has Docker's client in a package of its own.
 TEST_PACKAGES += $(shell . /etc/os-release; [ "$${VERSION_ID:-99}" -lt 13 ] || echo docker-cli)
-PACKAGES := $(BUILD_PACKAGES) $(GUEST_PACKAGES) $(RUNTIME_PACKAGES) $(TEST_PACKAGES)
+PACKAGES := $(BUILD_PACKAGES) $(GUEST_PACKAGES) $(RELEASE_PACKAGES) $(RUNTIME_PACKAGES) \
+  $(TEST_PACKAGES)
 KERNEL_PACKAGES := bc bison flex libelf-dev libssl-dev make
 FUZZ_TARGETS := $(patsubst Fuzz/%/Target.swift,%,$(wildcard Fuzz/*/Target.swift))
 
 .PHONY: help deps build guest guest-kernel demo test model unit-test conformance-test \
-  integration-test lint fuzz bench install clean
+  integration-test lint fuzz bench install package verify-release clean
 
 help: ## List the targets.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/'
@@ -86,6 +88,7 @@ integration-test: ## Boot real guests through arca, and run the key broker.
 	$(SUDO) Tests/Integration/engines.sh
 	Tests/Integration/kbs/run
 	$(SUDO) Tests/Integration/secrets/run
+	$(SUDO) env PATH="$$PATH" Tests/Integration/release.sh
 
 lint: ## Check the formatting and documentation rules.
 	swift format lint --strict --recursive Package.swift Sources Tests Benchmarks Fuzz
@@ -104,7 +107,7 @@ bench: guest ## Measure everything that docs/benchmarks.md states, and render it
 	$(SUDO) Benchmarks/Memory/memory.sh oci:$(OUT)/bench/busybox > $(OUT)/bench/results/memory.json
 	$(SUDO) Benchmarks/Conversion/conversion.sh $(OUT)/bench/steady > $(OUT)/bench/results/conversion.json
 	Benchmarks/Handshake/run.sh > $(OUT)/bench/results/handshake.json
-	Benchmarks/Verification/run.sh $(VECTORS)
+	Benchmarks/Verification/run.sh $(VECTORS) > $(OUT)/bench/results/verification.txt
 	python3 Benchmarks/render.py $(OUT)/bench/results docs
 
 install: guest ## Install into PREFIX.
@@ -113,6 +116,13 @@ install: guest ## Install into PREFIX.
 	install -D -t $(DESTDIR)$(PREFIX)/lib/arca $(OUT)/lib/arca/arca-launcher
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/arca/guest $(GUEST)/*
 	chmod 755 $(DESTDIR)$(PREFIX)/lib/arca/guest/arca-init
+
+package: guest ## Make the Debian package, with manual pages, completions and SBOM, into out/.
+	OUT=$(OUT) RUNTIME_PACKAGES="$(RUNTIME_PACKAGES)" deploy/package.sh
+
+verify-release: ## Rebuild the guest from the last commit and compare it with RELEASE, a package or folder.
+	swift build -c release --product arca-guest-build
+	deploy/verify-release.sh $(RELEASE)
 
 clean: ## Remove what was built.
 	rm -rf $(OUT) .build .build-guest .build-fuzz .build-kbs-venv

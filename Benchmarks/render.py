@@ -1,7 +1,7 @@
 """Renders the results of `make bench`: render.py RESULTS DOCS
 
-RESULTS is a folder with start, memory, steady, conversion and handshake .json, as the programs print
-them; a missing one is said to be missing. DOCS gets benchmarks.md and benchmarks.svg.
+RESULTS is a folder with start, memory, steady, conversion and handshake .json and verification.txt, as
+the programs print them; a missing one is said to be missing. DOCS gets benchmarks.md and benchmarks.svg.
 """
 
 import json
@@ -27,7 +27,7 @@ def machine():
                   if line.startswith("model name")), platform.machine())
     cores = sum(line.startswith("processor") for line in open("/proc/cpuinfo"))
     return [f"{cores} cores of {model}", version("qemu-system-x86_64", "--version"),
-            version("crun", "--version"), f"host kernel {platform.release()}"]
+            version("crun", "--version"), "QEMU translates (TCG), in the floor as well", f"host kernel {platform.release()}"]
 
 
 def plot(rows):
@@ -100,8 +100,14 @@ def main():
                   f"{broker['handshakesPerProcessorSecond']:.0f} handshakes a processor's second, of "
                   f"{broker['limitPerProcessorSecond']:.0f} that openssl's speed allows: ratio "
                   f"{broker['ratio']:.2f} (aim ≥ 0.5).", ""]
+    verification = results / "verification.txt"
+    table = [line for line in verification.read_text().splitlines() if line.startswith("|")] \
+        if verification.exists() else []
+    if table:
+        lines += ["## Verification", "",
+                  "Medians on one thread; the last column is what the signatures alone take.", "", *table, ""]
     missing = [name for name in ("start", "steady", "memory", "conversion", "handshake")
-               if not result(name)]
+               if not result(name)] + ([] if table else ["verification"])
     if missing:
         lines += [f"Not run: {', '.join(missing)}.", ""]
     (docs / "benchmarks.md").write_text("\n".join(lines))

@@ -42,7 +42,8 @@ def usage(argument):
     else:
         preferred = argument["preferredName"]
         dashes = "\\-\\-" if preferred["kind"] == "long" else "\\-"
-        text = f"\\fB{dashes}{plain(preferred['name'])}\\fR {value(argument)}".rstrip()
+        text = f"\\fB{dashes}{plain(preferred['name'])}\\fR"
+        text += f"\\ {value(argument)}" if value(argument) else ""
     text += " ..." if argument["isRepeating"] else ""
     return f"[{text}]" if argument["isOptional"] else text
 

@@ -118,6 +118,8 @@ static void programs(void) {
 }
 
 int main(int count, char **arguments) {
+  // The floor's root takes no writes; Arca's would keep what the first start of Python compiles.
+  setenv("PYTHONDONTWRITEBYTECODE", "1", 1);
   if (count != 3) return 0;
   reads(arguments[1], strtoull(arguments[2], NULL, 10));
   cpu(), calls(), forks(), memory(), programs();

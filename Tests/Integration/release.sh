@@ -1,0 +1,95 @@
+#!/usr/bin/env bash
+# Makes a release, installs it where there is no Swift, and checks what a stranger would: release.sh
+#
+# The root that it is installed into is this machine's, with the toolchain's libraries hidden and all
+# writes kept apart. out/ must be of the last commit.
+set -euo pipefail
+root=$(cd "$(dirname "$0")/../.." && pwd)
+swift=$(ldd "$root/out/bin/arca" | sed -n 's|.*=> \(.*\)/libswiftCore.so .*|\1|p')
+if [ "${1:-}" != --inside ]; then exec unshare -m --propagation private "$0" --inside; fi
+# The sources may be another user's.
+export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0='*'
+work=$(mktemp -d)
+cleanup() {
+  umount -R -l "$work/root" 2>/dev/null || true
+  umount -l "$work/layer" 2>/dev/null || true
+  rm -rf --one-file-system "$work"
+}
+trap cleanup EXIT
+fail() {
+  echo "release: FAILED: $*" >&2
+  exit 1
+}
+
+echo "package, twice"
+package=$("$root/deploy/package.sh")
+cp "$package" "$work/one.deb"
+cmp "$work/one.deb" "$("$root/deploy/package.sh")" || fail "the same input gave other bytes"
+
+echo "installed without Swift"
+mkdir -p "$work/layer" "$work/root"
+mount -t tmpfs tmpfs "$work/layer"
+mkdir "$work/layer/upper" "$work/layer/work"
+mount -t overlay overlay -o "lowerdir=/,upperdir=$work/layer/upper,workdir=$work/layer/work" "$work/root"
+for folder in proc sys dev; do mount --rbind "/$folder" "$work/root/$folder"; done
+mount -t tmpfs tmpfs "$work/root$swift"
+for folder in run tmp; do mount -t tmpfs tmpfs "$work/root/$folder"; done
+"$root/Examples/debian-image.sh" "$work/image" '{"Entrypoint":["/bin/busybox"]}' busybox-static
+cp -r "$work/image" "$work/one.deb" "$work/root/tmp/"
+inside() { chroot "$work/root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root ARCA_DATA=/tmp/data "$@"; }
+! inside "$root/out/bin/arca" --version 2>/dev/null || fail "the root still has Swift's libraries"
+inside dpkg --install --force-depends /tmp/one.deb >"$work/log" 2>&1 || fail "$(tail -3 "$work/log")"
+! grep -q 'depends on' "$work/log" || fail "dependencies that make deps does not install: $(cat "$work/log")"
+version=$(sed -n 's/.*static let version = "\(.*\)"/\1/p' "$root/Sources/ArcaRuntime/Installation.swift")
+for program in arca arca-runtime; do
+  found=$(inside "$program" --version | head -1)
+  [ "$found" = "arca version $version" ] || fail "$program --version: found '$found'"
+done
+inside arca-kbs init --folder /tmp/broker --listen 127.0.0.1:8443 >/dev/null
+measured=$(inside arca measure oci:/tmp/image echo hello)
+[ "$measured" = "$("$root/out/bin/arca" measure "oci:$work/image" echo hello)" ] ||
+  fail "arca measure: found '$measured'"
+found=$(inside arca run --rm oci:/tmp/image echo hello 2>"$work/log") || fail "$(tail -3 "$work/log")"
+[ "$found" = hello ] || fail "arca run: found '$found'"
+
+echo "manual pages, completions, bill of materials"
+for page in "$work/root"/usr/share/man/man1/arca*; do
+  zcat "$page" | mandoc -T lint -W error || fail "$page"
+done
+[ -e "$work/root/usr/share/man/man1/arca-kbs-serve.1.gz" ] || fail "no page of a subcommand"
+# shellcheck disable=SC2016
+found=$(inside bash -c 'source /usr/share/bash-completion/completions/arca
+  COMP_WORDS=(arca ru) COMP_CWORD=1 COMP_LINE="arca ru" COMP_POINT=7
+  $(complete -p arca | sed "s/.*-F \([^ ]*\) .*/\1/") arca ru arca; echo "${COMPREPLY[*]}"')
+[ "$found" = run ] || fail "completion of 'arca ru': found '$found'"
+while read -r sha256 path; do
+  [ "$(sha256sum < "$work/root$path" | cut -d' ' -f1)" = "$sha256" ] || fail "SBOM: $path"
+done < <(jq -r '.packages[] | select(.primaryPackagePurpose == "FILE") |
+  "\(.checksums[0].checksumValue) \(.name)"' "$work/root/usr/share/doc/arca/arca.spdx.json")
+
+echo "signature"
+openssl ecparam -name prime256v1 -genkey -noout -out "$work/key.pem"
+openssl ec -in "$work/key.pem" -pubout -out "$work/public.pem" 2>/dev/null
+guest=$work/guest
+cp -r "$root/out/lib/arca/guest" "$guest"
+"$root/deploy/sign-release.sh" "$work/key.pem" "$guest/release.json" >/dev/null
+check() {
+  openssl dgst -sha256 -verify "$work/public.pem" -signature "$guest/release.json.sig" \
+    "$guest/release.json" >/dev/null 2>&1
+}
+check || fail "a good signature was refused"
+cp "$guest/release.json" "$work/good.json"
+echo >> "$guest/release.json"
+! check || fail "a changed release.json was accepted"
+cp "$work/good.json" "$guest/release.json"
+rm "$guest/release.json.sig"
+
+echo "rebuilt, and one changed file found"
+printf x >> "$guest/cmdline"
+status=0
+"$root/deploy/verify-release.sh" "$guest" > "$work/log" 2>&1 || status=$?
+[ "$status" = 1 ] || fail "verify-release: status $status, expected 1: $(cat "$work/log")"
+[ "$(grep DIFFERS "$work/log")" = "DIFFERS  cmdline" ] || fail "verify-release: $(cat "$work/log")"
+[ "$(grep -c '^equal' "$work/log")" = "$(($(find "$guest" -type f | wc -l) - 1))" ] ||
+  fail "verify-release: $(cat "$work/log")"
+echo "release: all passed"
