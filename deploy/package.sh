@@ -33,13 +33,12 @@ install -D -m 644 -t "$library/guest" "$out"/lib/arca/guest/*
 chmod 755 "$library/guest/arca-init"
 programs=("$root/usr/bin/arca" "$root/usr/bin/arca-kbs" "$library/arca-launcher")
 
-# Of the Swift runtime what the programs load and no Debian package has.
-for program in "${programs[@]}"; do ldd "$program"; done | awk '$2 == "=>" {print $3}' | sort -u \
-  | while read -r file; do
-    dpkg-query -S "$file" "/usr$file" > /dev/null 2>&1 && continue
-    dpkg-query -S "$(realpath "$file")" > /dev/null 2>&1 || echo "$file"
-  done > "$work/runtime"
-xargs -r -a "$work/runtime" install -D -m 644 -t "$library/swift"
+# Of the Swift runtime what the programs load. Debian's libraries stay Debian's: a libc beside another
+# release's loader would not even start.
+runtime=$(ldd "$out/bin/arca" | sed -n 's|.*=> \(.*/\)libswiftCore.so .*|\1|p')
+for program in "${programs[@]}"; do ldd "$program"; done \
+  | awk -v folder="$runtime" 'index($3, folder) == 1 {print $3}' | sort -u > "$work/runtime"
+xargs -a "$work/runtime" install -D -m 644 -t "$library/swift"
 strip --strip-unneeded "${programs[@]}" "$library"/swift/*.so
 # shellcheck disable=SC2016 # $ORIGIN is the dynamic loader's
 {

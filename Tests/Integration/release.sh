@@ -40,6 +40,9 @@ inside() { chroot "$work/root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/r
 ! inside "$root/out/bin/arca" --version 2>/dev/null || fail "the root still has Swift's libraries"
 inside dpkg --install --force-depends /tmp/one.deb >"$work/log" 2>&1 || fail "$(tail -3 "$work/log")"
 ! grep -q 'depends on' "$work/log" || fail "dependencies that make deps does not install: $(cat "$work/log")"
+for file in "$work"/root/usr/lib/arca/swift/*; do
+  [ -e "$swift/${file##*/}" ] || fail "the package has a library that is Debian's: ${file##*/}"
+done
 version=$(sed -n 's/.*static let version = "\(.*\)"/\1/p' "$root/Sources/ArcaRuntime/Installation.swift")
 for program in arca arca-runtime; do
   found=$(inside "$program" --version | head -1)

@@ -65,7 +65,7 @@ enum SharedInterface {
     }
   }
 
-  /// Where packets of a version of IP have what filters look at; those with options are let through.
+  /// Where packets of a version of IP have what filters look at; with options they are let through.
   private struct IPVersion {
     static let four = IPVersion(
       priority: 10, ethernetProtocol: 0x0800, headerBytes: 20,
