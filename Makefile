@@ -118,7 +118,7 @@ install: guest ## Install into PREFIX.
 	chmod 755 $(DESTDIR)$(PREFIX)/lib/arca/guest/arca-init
 
 package: guest ## Make the Debian package, with manual pages, completions and SBOM, into out/.
-	OUT=$(OUT) RUNTIME_PACKAGES="$(RUNTIME_PACKAGES)" deploy/package.sh
+	deploy/package.sh
 
 verify-release: ## Rebuild the guest from the last commit and compare it with RELEASE, a package or folder.
 	swift build -c release --product arca-guest-build

@@ -27,7 +27,8 @@ def machine():
                   if line.startswith("model name")), platform.machine())
     cores = sum(line.startswith("processor") for line in open("/proc/cpuinfo"))
     return [f"{cores} cores of {model}", version("qemu-system-x86_64", "--version"),
-            version("crun", "--version"), "QEMU translates (TCG), in the floor as well", f"host kernel {platform.release()}"]
+            version("crun", "--version"), f"host kernel {platform.release()}",
+            "the floor under QEMU's translator (TCG)"]
 
 
 def plot(rows):

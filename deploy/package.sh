@@ -5,8 +5,8 @@
 set -euo pipefail
 umask 022
 cd "$(dirname "$0")/.."
-out=${OUT:-$PWD/out}
-read -ra depends <<< "${RUNTIME_PACKAGES:-crun qemu-system-x86 skopeo}"
+out=$PWD/out
+read -ra depends <<< "$(sed -n 's/^RUNTIME_PACKAGES := //p' Makefile)"
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
 export SOURCE_DATE_EPOCH LC_ALL=C.UTF-8 TZ=UTC
 
@@ -26,11 +26,8 @@ awk -v version="$version" '/^## /{on = $2 == version} on' CHANGELOG.md > "$work/
   exit 1
 }
 
-# The programs, as `make install` lays them out.
-install -D -t "$root/usr/bin" "$out/bin/arca" "$out/bin/arca-kbs"
-install -D -t "$library" "$out/lib/arca/arca-launcher"
-install -D -m 644 -t "$library/guest" "$out"/lib/arca/guest/*
-chmod 755 "$library/guest/arca-init"
+make --no-print-directory -o guest install DESTDIR="$root" PREFIX=/usr > /dev/null
+rm "$root/usr/bin/arca-runtime"
 programs=("$root/usr/bin/arca" "$root/usr/bin/arca-kbs" "$library/arca-launcher")
 
 # Of the Swift runtime what the programs load. Debian's libraries stay Debian's: a libc beside another

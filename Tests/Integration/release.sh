@@ -65,10 +65,15 @@ found=$(inside bash -c 'source /usr/share/bash-completion/completions/arca
   COMP_WORDS=(arca ru) COMP_CWORD=1 COMP_LINE="arca ru" COMP_POINT=7
   $(complete -p arca | sed "s/.*-F \([^ ]*\) .*/\1/") arca ru arca; echo "${COMPREPLY[*]}"')
 [ "$found" = run ] || fail "completion of 'arca ru': found '$found'"
+listed=0
 while read -r sha256 path; do
   [ "$(sha256sum < "$work/root$path" | cut -d' ' -f1)" = "$sha256" ] || fail "SBOM: $path"
+  listed=$((listed + 1))
 done < <(jq -r '.packages[] | select(.primaryPackagePurpose == "FILE") |
   "\(.checksums[0].checksumValue) \(.name)"' "$work/root/usr/share/doc/arca/arca.spdx.json")
+# All but the bill itself; a hard link is a file twice there too.
+shipped=$(dpkg-deb --contents "$work/one.deb" | grep -c '^[-h]')
+[ "$listed" = "$((shipped - 1))" ] || fail "SBOM: lists $listed files of $shipped"
 
 echo "signature"
 openssl ecparam -name prime256v1 -genkey -noout -out "$work/key.pem"

@@ -42,28 +42,29 @@ extension OCIStore {
     let runtime = try runtime()
     var place = ["--bundle", bundle]
     if runtime.takesConfiguration {
-      // An engine's limits are for workloads, and not everybody may set them.
-      var configuration = try Self.object(bundle + "/config.json")
-      if var process = configuration["process"] as? [String: Any] {
-        process["rlimits"] = nil
-        configuration["process"] = process
-      }
-      guard let bytes = try? JSONSerialization.data(withJSONObject: configuration) else {
-        throw RuntimeError(.state, "\(folder(id))/config.json: cannot be written")
-      }
-      try write(folder(id) + "/config.json", Array(bytes))
+      try write(folder(id) + "/config.json", try Self.sandboxConfiguration(bundle))
       place += ["--config", folder(id) + "/config.json"]
     }
     try runtime.perform(
       ["create"] + place + passed(line) + [id], log: folder(id) + "/outer.log")
   }
 
-  private static func object(_ path: String) throws(RuntimeError) -> [String: Any] {
-    let bytes = FileManager.default.contents(atPath: path) ?? Data()
-    guard let object = try? JSONSerialization.jsonObject(with: bytes) as? [String: Any] else {
-      throw RuntimeError(.usage, "\(path): not a runtime configuration")
+  /// A sandbox's configuration without the engine's limits: they are for workloads, and not
+  /// everybody may set them.
+  private static func sandboxConfiguration(_ bundle: String) throws(RuntimeError) -> [UInt8] {
+    let path = bundle + "/config.json"
+    do {
+      let bytes = try System.contents(path, max: 16 << 20)
+      var whole = try JSONDecoder().decode(JSONValue.self, from: Data(bytes))
+      if case .object(var members) = whole, case .object(var process) = members["process"] {
+        process["rlimits"] = nil
+        members["process"] = .object(process)
+        whole = .object(members)
+      }
+      return Array(try JSONEncoder().encode(whole))
+    } catch {
+      throw RuntimeError(.usage, "\(path): not a runtime configuration: \(error)")
     }
-    return object
   }
 
   private func createTEE(

@@ -1,5 +1,4 @@
 import CArcaHost
-import Glibc
 
 /// How the taps of one or several TEEs hang on an interface of the namespace that they share.
 ///
@@ -97,43 +96,5 @@ enum SharedInterface {
     let result = unsafe arca_filter_add(
       index, priority, ethernetProtocol, matches, Int32(matches.count), target, goesOn ? 1 : 0)
     try EngineNetwork.check(result, "filter \(priority)")
-  }
-}
-
-/// The name of a tap, which says whose it is: `arca`, the TEE's place in the namespace, `.`, the
-/// interface's number, `-`, the launcher's process.
-struct TapName: Equatable {
-  /// One digit, so that a name fits the kernel's 15 bytes.
-  static let places = 0..<8
-
-  let place: Int
-  let interface: Int
-  let launcher: Int32
-
-  init(place: Int, interface: Int, launcher: Int32) {
-    self.place = place
-    self.interface = interface
-    self.launcher = launcher
-  }
-
-  /// Reads a name; nil where it is no tap of Arca's.
-  init?(_ name: String) {
-    let parts = name.split(separator: "-", omittingEmptySubsequences: false)
-    guard parts.count == 2, parts[0].hasPrefix("arca"), let launcher = Int32(parts[1]) else {
-      return nil
-    }
-    let numbers = parts[0].dropFirst(4).split(separator: ".", omittingEmptySubsequences: false)
-    guard numbers.count == 2, let place = Int(numbers[0]), let interface = Int(numbers[1]),
-      Self.places.contains(place)
-    else { return nil }
-    self.init(place: place, interface: interface, launcher: launcher)
-  }
-
-  var text: String { "arca\(place).\(interface)-\(launcher)" }
-
-  /// Whether the launcher lives, in the namespace that the calling thread is in.
-  var isInUse: Bool {
-    let own = fileStatus("/proc/thread-self/ns/net")?.inode
-    return own != nil && fileStatus("/proc/\(launcher)/ns/net")?.inode == own
   }
 }
