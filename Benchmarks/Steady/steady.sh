@@ -15,29 +15,7 @@ bytes=$((64 << 20))
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-if [ ! -e "$images/steady/index.json" ]; then
-  python=$(apt-cache depends python3-minimal | sed -n 's/.*Depends: \(python3\.[0-9]*\)-minimal/\1/p')
-  mkdir -p "$work/package/DEBIAN" "$work/package/usr/bin" "$images/packages"
-  gcc -static -O2 -o "$work/package/usr/bin/steady" "$here/steady.c"
-  ln -s "$python" "$work/package/usr/bin/python3"
-  # Bytes that no compression and no other file shares, the same each time.
-  openssl enc -aes-128-ctr -nosalt -K 00 -iv 00 -in /dev/zero 2>/dev/null |
-    head -c "$bytes" > "$work/package/usr/data" || true
-  printf 'Package: arca-steady\nVersion: 1\nArchitecture: amd64\nMaintainer: none\nDescription: benchmark\n' \
-    > "$work/package/DEBIAN/control"
-  dpkg-deb -Znone -b "$work/package" "$images/packages/arca-steady_1_amd64.deb" >/dev/null
-  known=()
-  for package in "$python" "$python-minimal" "lib$python-minimal" "lib$python-stdlib" libsqlite3-0 \
-    redis-server redis-tools libatomic1 libgcc-s1 libjemalloc2 liblua5.1-0 lua-bitop lua-cjson liblzf1 \
-    libhiredis0.14 libhiredis1.1.0 libsystemd0 libcap2 libgcrypt20 libgpg-error0 liblz4-1 libzstd1 \
-    libc6 libstdc++6 libssl3 zlib1g libexpat1 libbz2-1.0 liblzma5 libffi8 libcrypt1 libuuid1; do
-    for name in "$package" "${package}t64"; do
-      [ -z "$(apt-cache madison "$name")" ] || { known+=("$name"); break; }
-    done
-  done
-  "$here/../../Examples/debian-image.sh" "$images/steady" \
-    '{"Entrypoint":["/usr/bin/steady"]}' arca-steady "${known[@]}" >&2
-fi
+"$here/image.sh" "$images/steady" "$bytes"
 image=oci:$images/steady
 export ARCA_DATA=$work/data
 "$arca" measure "$image" >/dev/null
