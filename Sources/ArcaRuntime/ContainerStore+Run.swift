@@ -98,7 +98,9 @@ extension ContainerStore {
     let volumes = try takeVolumes(of: manifest)
     launch.volumes = volumes.count
     let key = request.kind.isSimulated ? try installation.simulatedKey(request.kind) : nil
-    let enclave = request.kind.isEnclave ? try enclave(request, manifest, image) : nil
+    let enclave =
+      request.kind.isEnclave ? try PreparedEnclave(request, manifest, image, installation) : nil
+    launch.usesGramine = enclave?.usesGramine == true
     var container = try create(record)
     container.volumes = volumes.map(\.lock)
     var outer = OuterContainer(
@@ -108,12 +110,7 @@ extension ContainerStore {
       accelerator: accelerator,
       limitedMemoryMiB: request.memoryMiB)
     do {
-      outer.enclave = try enclave.map { parts in
-        try System.replace(container.folder + "/job/enclave", with: parts.manifest.bytes)
-        return try EnclaveRoot(
-          parts.image, parts.manifest, program: installation.enclaveProgram,
-          points: container.folder + "/points")
-      }
+      outer.enclave = try enclave?.place(in: container.folder, installation)
       try write(launch, manifest, request, outer.spec, to: container.folder)
     } catch {
       container.removeFolder()
@@ -139,20 +136,6 @@ extension ContainerStore {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     try System.replace(folder + "/config.json", with: Array(try encoder.encode(spec)))
-  }
-
-  /// The workload's files as a folder, and the manifest of the enclave that has them.
-  private func enclave(
-    _ request: RunRequest, _ manifest: WorkloadManifest, _ image: PreparedImage
-  ) throws(RuntimeError) -> (image: UnpackedImage, manifest: EnclaveManifest) {
-    guard request.input.terminal == nil else {
-      throw RuntimeError(.unsupported, "--tty: \(request.kind.rawValue) gives no terminal yet")
-    }
-    guard request.vcpus == 1 else {
-      throw RuntimeError(
-        .unsupported, "--cpus \(request.vcpus): an enclave's threads run on the host's processors")
-    }
-    return try installation.enclave(request.kind, manifest, image: image)
   }
 
   private func takeVolumes(

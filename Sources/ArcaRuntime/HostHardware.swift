@@ -33,6 +33,13 @@ struct HostHardware {
         "\(kind.rawValue): needs \(missing.requirement), but \(missing.found); to mend it, "
           + "\(missing.mend ?? "see docs/hardware.md"). `arca doctor` tells more")
     }
+    if kind == .sgx {
+      devices = [try Self.device(OuterPath.enclaveDevice)]
+      mounts = [Mount(source: OuterPath.enclaveService, target: OuterPath.enclaveService)]
+      vmm = []
+      launch = HardwareLaunch(cpuModel: "", policy: 0)
+      return
+    }
     let tools = ToolTree(installation).current
     let firmware = kind == .tdx ? facts.tdxFirmware : facts.sevFirmware
     var mounts: [Mount] = []
@@ -70,7 +77,7 @@ struct HostHardware {
     switch kind {
     case .snp: "sev-snp-guest"
     case .sevES, .sev: "sev-guest"
-    case .tdx, .simulatedSNP, .simulatedTDX, .simulatedSGX: "tdx-guest"
+    case .tdx, .sgx, .simulatedSNP, .simulatedTDX, .simulatedSGX: "tdx-guest"
     }
   }
 

@@ -60,6 +60,9 @@ public struct Installation: Sendable {
     -> LaunchDescription.GuestDigests
   {
     let release = try release()
+    if kind.isEnclave, let program = release.digest(of: kind.kernelFile) {
+      return LaunchDescription.GuestDigests(enclaveProgram: program)
+    }
     guard let kernel = release.digest(of: kind.kernelFile),
       let initrd = release.digest(of: "initrd"),
       let commandLine = release.digest(of: "cmdline")

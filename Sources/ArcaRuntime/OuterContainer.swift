@@ -23,7 +23,7 @@ struct OuterContainer {
   var accelerator: Accelerator
   /// Guest memory, where the control group is to limit it.
   var limitedMemoryMiB: Int?
-  /// The root of what stands in for an enclave; nil where a machine holds the workload.
+  /// The root of an enclave's workload; nil where a machine holds the workload.
   var enclave: EnclaveRoot?
   /// What an engine's bundle names, where there is one.
   var engine: BundleSpec?
@@ -70,10 +70,10 @@ struct OuterContainer {
     var process = RuntimeSpec.Process(
       args: [OuterPath.launcher], env: ["PATH=/usr/bin", "LC_ALL=C"])
     process.terminal = engine?.process?.terminal ?? false
-    if enclave != nil {
-      process.capabilities.bounding = EnclaveRoot.capabilities
-      process.capabilities.effective = EnclaveRoot.capabilities
-      process.capabilities.permitted = EnclaveRoot.capabilities
+    if let enclave {
+      process.capabilities.bounding = enclave.capabilities
+      process.capabilities.effective = enclave.capabilities
+      process.capabilities.permitted = enclave.capabilities
     }
     // KVM counts what it pins for SEV against this limit (Linux, arch/x86/kvm/svm/sev.c).
     if hardware != nil { process.rlimits = [RuntimeSpec.Limit("RLIMIT_MEMLOCK", .max)] }

@@ -10,7 +10,8 @@ struct OuterRoot {
   private static let modules = ["/usr/lib/x86_64-linux-gnu/qemu/accel-tcg-x86_64.so"]
   /// What only serves to mount upon.
   private static let folders = [
-    "arca/guest", "arca/job", "arca/root", "arca/tools", "dev", "proc", "run/arca",
+    "arca/gramine", "arca/guest", "arca/job", "arca/root", "arca/tools", "dev", "proc", "run/arca",
+    "sys", "var/run/aesmd",
   ]
   private static let files =
     ["/arca/firmware", "/arca/key", "/arca/qgs", "/arca/rootfs"]
@@ -18,9 +19,12 @@ struct OuterRoot {
 
   private let base: String
   private let launcher: String
+  /// What builds enclaves, where Gramine is installed: its libraries have to be there.
+  private let enclaveLoader: String?
 
   init(_ installation: Installation) {
     base = installation.data + "/vmm"
+    enclaveLoader = Gramine.find(for: .sgx).map { "\($0.folder)/\(GramineParts(.sgx).loader)" }
     launcher = installation.launcher
   }
 
@@ -46,6 +50,7 @@ struct OuterRoot {
         return nil
       }
     }
+    if let enclaveLoader, !lines.contains(where: { $0 == stamp(enclaveLoader) }) { return nil }
     return base + "/" + name
   }
 
@@ -64,7 +69,9 @@ struct OuterRoot {
       throw RuntimeError(
         .installation, "\(vmm): not found; install QEMU (Debian: qemu-system-x86)")
     }
-    let programs = [launcher, vmm] + Self.modules.filter { stamp($0) != nil }
+    let programs =
+      [launcher, vmm] + Self.modules.filter { stamp($0) != nil }
+      + [enclaveLoader].compactMap(\.self)
     var sources = programs + BootedFiles.simulatedFirmwarePaths
     for path in try libraries(of: programs) where !sources.contains(path) {
       sources.append(path)

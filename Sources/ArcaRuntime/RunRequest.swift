@@ -39,6 +39,8 @@ public struct RunRequest: Sendable {
   public var idAuthentication: [UInt8] = []
   /// SEV: the folder that `arca sev session` made, or nil.
   public var sessionFolder: String?
+  /// SGX: the folder that `arca sgx sign` made, or nil for an enclave signed by this machine.
+  public var enclaveFolder: String?
 
   /// Guest memory in MiB unless said otherwise.
   public static let memoryMiBDefault = 512

@@ -28,7 +28,8 @@ public struct BootedFiles: Sendable {
   /// - Parameters:
   ///   - kind: The kind of TEE.
   ///   - guest: The folder with kernel, initrd and command line.
-  ///   - paths: ``simulatedFirmwarePaths``, or the one firmware file that hardware starts.
+  ///   - paths: ``simulatedFirmwarePaths``, the one firmware file that hardware starts, or what
+  ///     Gramine loads first; none where `arca-init` takes its place.
   ///   - workload: The workload digest, where the command line binds it.
   ///   - enclaveManifest: An enclave's Gramine manifest.
   /// - Throws: where a file cannot be read; whether they are the right ones is ``check(_:)``'s
@@ -46,9 +47,15 @@ public struct BootedFiles: Sendable {
       images.append(try System.contents(path, max: LaunchLimits.firmwareBytesMax))
     }
     firmware = images
+    let program = try Self.hash(guest + "/" + kind.kernelFile, SHA256())
+    guard !kind.isEnclave else {
+      digests = LaunchDescription.GuestDigests(enclaveProgram: program)
+      commandLine = ""
+      return
+    }
     let line = try System.contents(guest + "/cmdline", max: 4096)
     digests = LaunchDescription.GuestDigests(
-      kernel: try Self.hash(guest + "/" + kind.kernelFile, SHA256()),
+      kernel: program,
       initrd: try Self.hash(guest + "/initrd", SHA256()),
       commandLine: Array(SHA256.hash(data: line)))
     commandLine = Self.text(ofCommandLine: line, kind, workload: workload)
@@ -66,7 +73,7 @@ public struct BootedFiles: Sendable {
 
   /// Refuses a guest that is not the one whose release records `expected`.
   public func check(_ expected: LaunchDescription.GuestDigests) throws(TEEError) {
-    let checks: [(TEEError.Code, String, [UInt8], [UInt8])] = [
+    let all: [(TEEError.Code, String, [UInt8], [UInt8])] = [
       (.kernelChanged, "kernel (\(kind.kernelFile))", digests.kernel, expected.kernel),
       (.initrdChanged, "initrd", digests.initrd, expected.initrd),
       (
@@ -74,7 +81,8 @@ public struct BootedFiles: Sendable {
         expected.commandLine
       ),
     ]
-    for (code, thing, found, wanted) in checks where found != wanted {
+    // Neither initrd nor command line is inside an enclave.
+    for (code, thing, found, wanted) in all.prefix(kind.isEnclave ? 1 : 3) where found != wanted {
       throw TEEError(
         code,
         "\(thing): SHA-256 is \(Hex.encode(found)), but the guest's release.json says "
@@ -94,11 +102,10 @@ public struct BootedFiles: Sendable {
       switch kind {
       case .simulatedSNP: return try simulatedSNP(vcpus: vcpus)
       case .simulatedTDX: return try simulatedTDX(vcpus: vcpus)
-      case .simulatedSGX:
-        // What stands in for Gramine's libpal is the program that is run.
+      case .sgx, .simulatedSGX:
+        let program = try firmware.first ?? System.contents(guest + "/arca-init", max: 1 << 24)
         let enclave = try GramineEnclave(
-          manifest: GramineManifest(enclaveManifest),
-          libpal: try System.contents(guest + "/" + kind.kernelFile, max: 1 << 24))
+          manifest: GramineManifest(enclaveManifest), libpal: program)
         return LaunchMeasurement(enclave.mrenclave(), workload: workload)
       case .snp:
         return LaunchMeasurement(

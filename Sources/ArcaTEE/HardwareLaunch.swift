@@ -32,7 +32,7 @@ public struct HardwareLaunch: Sendable, Equatable {
       case .snp: snp
       case .sevES: sevES
       case .sev: sev
-      case .tdx, .simulatedSNP, .simulatedTDX, .simulatedSGX: 0
+      case .tdx, .sgx, .simulatedSNP, .simulatedTDX, .simulatedSGX: 0
       }
     }
   }

@@ -12,8 +12,20 @@ public enum OuterPath {
   public static let enclaveRoot = "/arca/root"
   /// An enclave's first program, beneath ``enclaveRoot``.
   public static let enclaveProgram = "/arca/init"
-  /// An enclave's Gramine manifest.
+  /// The same file, where the outer container has it.
+  public static let enclaveProgramFile = guest + "/arca-init"
+  /// The same file, where it is entered without Gramine.
+  public static let standInProgram = enclaveRoot + enclaveProgram
+  /// An enclave's Gramine manifest; with a suffix behind it, what Gramine itself reads.
   public static let enclaveManifest = job + "/enclave"
+  /// Gramine's folder.
+  public static let gramine = "/arca/gramine"
+  /// What Gramine has to say.
+  public static let gramineLog = result + "/gramine.log"
+  /// The device that makes enclaves.
+  public static let enclaveDevice = "/dev/sgx_enclave"
+  /// The folder of the socket at which Intel's AESM service gives quotes.
+  public static let enclaveService = "/var/run/aesmd"
   /// The disk of the manifest's volume number `index`.
   public static func volume(_ index: Int) -> String { "/arca/volume-\(index)" }
   /// What signs a simulated TEE's evidence: ``SimulatedKey``.
@@ -69,6 +81,8 @@ public struct LaunchDescription: Sendable, Equatable {
   /// Whether an `arca` watches over the launcher; otherwise an engine does, which knows it only as
   /// a process.
   public var isSupervised = true
+  /// Whether Gramine serves an enclave's workload; otherwise `arca-init` is entered without it.
+  public var usesGramine = false
   /// How many volumes' disks are attached, at most ``volumesMax``.
   public var volumes = 0
   /// The most volumes of a manifest.
@@ -92,6 +106,12 @@ public struct LaunchDescription: Sendable, Equatable {
       self.kernel = kernel
       self.initrd = initrd
       self.commandLine = commandLine
+    }
+
+    /// The digest of what an enclave starts with, which has neither initrd nor command line.
+    public init(enclaveProgram: [UInt8]) {
+      let none = [UInt8](repeating: 0, count: 32)
+      self.init(kernel: enclaveProgram, initrd: none, commandLine: none)
     }
   }
 
@@ -125,6 +145,7 @@ public struct LaunchDescription: Sendable, Equatable {
       .bool("passesInput", passesInput)
       .bool("hasTerminal", hasTerminal)
       .bool("isSupervised", isSupervised)
+      .bool("usesGramine", usesGramine)
       .texts("taps", taps)
       .texts("hardwareAddresses", hardwareAddresses)
       .unsigned("volumes", UInt64(volumes))
@@ -159,6 +180,7 @@ public struct LaunchDescription: Sendable, Equatable {
     let port = UInt16(try record.unsigned("keyBrokerPort", 0...65_535))
     keyBroker = host.isEmpty ? nil : BrokerEndpoint(host: host, port: port)
     isSupervised = try record.bool("isSupervised")
+    usesGramine = try record.bool("usesGramine")
     taps = try record.texts("taps")
     hardwareAddresses = try record.texts("hardwareAddresses")
   }

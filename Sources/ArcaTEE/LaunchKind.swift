@@ -8,11 +8,14 @@ public enum LaunchKind: String, Sendable, CaseIterable {
   case sevES = "sev-es"
   /// AMD SEV: memory encrypted, measured before the guest runs.
   case sev
+  /// Intel SGX: an enclave, a process whose memory the processor encrypts, run by Gramine.
+  case sgx
   /// SEV-SNP, simulated: memory is not encrypted, the root of trust is a key on this machine.
   case simulatedSNP = "sim-snp"
   /// TDX, simulated likewise.
   case simulatedTDX = "sim-tdx"
-  /// SGX, simulated likewise: `arca-init` and the workload are processes of the outer container.
+  /// SGX, simulated likewise: by Gramine without an enclave, or where Gramine is not installed as
+  /// processes of the outer container.
   case simulatedSGX = "sim-sgx"
 
   /// The format in which the TEE says what it is.
@@ -32,7 +35,7 @@ public enum LaunchKind: String, Sendable, CaseIterable {
     switch self {
     case .snp, .simulatedSNP: .snpReport
     case .tdx, .simulatedTDX: .tdxQuote
-    case .simulatedSGX: .sgxQuote
+    case .sgx, .simulatedSGX: .sgxQuote
     case .sevES, .sev: .launchMeasurement
     }
   }
@@ -41,7 +44,7 @@ public enum LaunchKind: String, Sendable, CaseIterable {
   public var isSimulated: Bool { [.simulatedSNP, .simulatedTDX, .simulatedSGX].contains(self) }
 
   /// Whether the TEE is an enclave: a process of the outer container in place of a machine in it.
-  public var isEnclave: Bool { self == .simulatedSGX }
+  public var isEnclave: Bool { [.sgx, .simulatedSGX].contains(self) }
 
   /// What is started: a kernel, as an ELF file directly or as a bzImage by the firmware, or an
   /// enclave's first program.
@@ -52,7 +55,7 @@ public enum LaunchKind: String, Sendable, CaseIterable {
   /// What a user must know before trusting it, or nil.
   public var warning: String? {
     switch self {
-    case .snp, .tdx: nil
+    case .snp, .tdx, .sgx: nil
     case .sevES, .sev:
       "\(rawValue): without SEV-SNP the host can move and replay encrypted memory"
         + (self == .sev ? ", and it sees the registers" : "")

@@ -25,11 +25,11 @@ struct LaunchedTEE {
       kind.isEnclave
       ? try System.contents(OuterPath.enclaveManifest, max: TrustedFiles.bytesMax) : []
     let files = try BootedFiles(
-      kind, guest: OuterPath.guest,
-      firmware: kind.isSimulated ? kind.simulatedFirmwarePaths : [OuterPath.firmware],
+      kind, guest: OuterPath.guest, firmware: launch.firmwarePaths,
       workload: launch.hostData, enclaveManifest: enclaveManifest)
     try files.check(launch.expected)
-    try TrustedFiles(manifest: enclaveManifest).check()
+    // Gramine checks each file itself as it is opened.
+    if !launch.usesGramine { try TrustedFiles(manifest: enclaveManifest).check() }
     measurement = try files.measurement(
       vcpus: launch.vcpus, cpuModel: launch.hardware?.cpuModel ?? "")
     hostData = launch.hostData
@@ -94,5 +94,13 @@ struct LaunchedTEE {
     } catch {
       throw TEEError(.evidence, "the simulated TEE: \(error)")
     }
+  }
+}
+
+extension LaunchDescription {
+  /// What is started before the kernel or the enclave's program.
+  fileprivate var firmwarePaths: [String] {
+    if usesGramine { return [OuterPath.gramine + "/" + GramineParts(kind).platform] }
+    return kind.isSimulated ? kind.simulatedFirmwarePaths : [OuterPath.firmware]
   }
 }

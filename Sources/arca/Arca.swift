@@ -37,7 +37,7 @@ struct Arca: ParsableCommand {
       ImageCommand.self, VolumeCommand.self, ManifestCommand.self, MeasureCommand.self,
       TCBCommand.self,
       AttestCommand.self, DoctorCommand.self, ToolsCommand.self, IdentityBlockCommand.self,
-      SEVCommand.self,
+      SEVCommand.self, SGXCommand.self,
       MonitorCommand.self,
     ])
 }

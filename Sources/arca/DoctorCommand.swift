@@ -55,7 +55,9 @@ struct DoctorCommand: ParsableCommand {
   }
 
   private func tryLaunch() throws {
-    guard let kind = kind.flatMap(LaunchKind.init(rawValue:)), !kind.isSimulated else {
+    guard let kind = kind.flatMap(LaunchKind.init(rawValue:)), !kind.isSimulated,
+      !kind.isEnclave
+    else {
       throw ValidationError("--try: expected snp, tdx, sev-es or sev")
     }
     switch try LaunchTrial(Installation()).outcome(of: kind) {
@@ -89,7 +91,7 @@ struct DoctorCommand: ParsableCommand {
   }
 }
 
-private let doctorKinds = LaunchKind.allCases.map(\.rawValue) + ["sgx"]
+private let doctorKinds = LaunchKind.allCases.map(\.rawValue)
 
 /// The kind that `name` is of, or where there is none the strongest that this machine can run.
 func launchKind(_ name: String?, _ installation: Installation) throws -> LaunchKind {

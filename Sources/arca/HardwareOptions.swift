@@ -16,6 +16,9 @@ struct HardwareOptions: ParsableArguments {
   @Option(help: "A folder that `arca sev session` made (sev-es, sev).")
   var session: String?
 
+  @Option(help: "A folder that `arca sgx sign` made: manifest and SIGSTRUCT (sgx).")
+  var enclave: String?
+
   func apply(to request: inout RunRequest) throws {
     request.cpuModel = cpuModel
     request.policy = policy?.value
@@ -29,6 +32,10 @@ struct HardwareOptions: ParsableArguments {
         throw ValidationError("--session: expected --tee sev-es or sev")
       }
       request.sessionFolder = session
+    }
+    if let enclave {
+      guard request.kind == .sgx else { throw ValidationError("--enclave: expected --tee sgx") }
+      request.enclaveFolder = enclave
     }
   }
 

@@ -22,6 +22,7 @@ struct DoctorTests {
     ]
     facts.sevFirmware = "/f/OVMF.amdsev.fd"
     facts.tdxFirmware = "/f/OVMF.inteltdx.fd"
+    facts.gramine = "/f/gramine"
     facts.ociRuntime = "/usr/bin/crun"
     facts.guestModules = ["sev-guest", "tdx-guest"]
     return facts
@@ -41,7 +42,8 @@ struct DoctorTests {
     let intel = Doctor(machine("GenuineIntel"))
     #expect(intel.strongest == .tdx)
     #expect(
-      intel.reports.filter(\.isUsable).map(\.kind) == ["tdx", "sim-snp", "sim-tdx", "sim-sgx"])
+      intel.reports.filter(\.isUsable).map(\.kind)
+        == ["tdx", "sgx", "sim-snp", "sim-tdx", "sim-sgx"])
   }
 
   @Test("A machine that has nothing is told what simulation needs")
@@ -90,6 +92,11 @@ struct DoctorTests {
       (.tdx, "GenuineIntel", "OVMF with TDVF", { $0.tdxFirmware = nil }),
       (.tdx, "GenuineIntel", "Intel's quote generation service", { $0.paths = ["/dev/kvm"] }),
       (.tdx, "GenuineIntel", "the guest's module tdx-guest", { $0.guestModules = [] }),
+      (.sgx, "GenuineIntel", "an OCI runtime", { $0.ociRuntime = nil }),
+      (.sgx, "AuthenticAMD", "an Intel processor with SGX", { $0.processor.hasSGX = false }),
+      (.sgx, "GenuineIntel", "/dev/sgx_enclave", { $0.paths.remove("/dev/sgx_enclave") }),
+      (.sgx, "GenuineIntel", "Gramine", { $0.gramine = nil }),
+      (.sgx, "GenuineIntel", "Intel's AESM service", { $0.paths = ["/dev/sgx_enclave"] }),
       (.simulatedTDX, "GenuineIntel", "QEMU of the system", { $0.vmms.removeFirst() }),
     ]
 
@@ -101,13 +108,6 @@ struct DoctorTests {
     let finding = Doctor(facts).report(on: kind).firstMissing
     #expect(finding?.requirement == requirement)
     #expect(finding?.mend?.isEmpty == false)
-  }
-
-  @Test("SGX is said not to run, whatever the machine has")
-  func sgx() {
-    let report = Doctor(machine("GenuineIntel")).reports.last
-    #expect(report?.kind == "sgx")
-    #expect(report?.firstMissing?.requirement == "launch by Arca")
   }
 
   @Test("What QEMU says becomes the doctor's words, and an unknown word is a refusal")

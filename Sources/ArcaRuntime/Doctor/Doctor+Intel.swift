@@ -1,3 +1,5 @@
+import ArcaTEE
+
 extension Doctor {
   var tdxProcessor: Finding {
     let what = "an Intel processor with TDX"
@@ -61,8 +63,8 @@ extension Doctor {
   }
 
   var sgxDevice: Finding {
-    let what = "/dev/sgx_enclave"
-    guard facts.paths.contains("/dev/sgx_enclave") else {
+    let what = OuterPath.enclaveDevice
+    guard facts.paths.contains(what) else {
       return missing(what, "there is none", "use Linux 5.11 or later with CONFIG_X86_SGX")
     }
     return met(what, "there")
@@ -70,26 +72,21 @@ extension Doctor {
 
   var gramine: Finding {
     let what = "Gramine"
-    guard let path = facts.paths.first(where: { $0.hasSuffix("/gramine-sgx") }) else {
-      return missing(what, "no gramine-sgx", "install Gramine 1.8 or later")
+    guard let folder = facts.gramine else {
+      return missing(
+        what, "no gramine-sgx",
+        "install Gramine 1.9 or later, or name its folder by \(Gramine.variable)")
     }
-    return met(what, path)
+    return met(what, folder)
   }
 
   var enclaveService: Finding {
     let what = "Intel's AESM service"
-    let path = "/var/run/aesmd/aesm.socket"
+    let path = OuterPath.enclaveService + "/aesm.socket"
     guard facts.paths.contains(path) else {
       return missing(
         what, "nothing listens at \(path)", "install Intel's sgx-aesm-service and its DCAP plugins")
     }
     return met(what, path)
-  }
-
-  /// Launch is not there yet, whatever the machine has.
-  var notYet: Finding {
-    missing(
-      "launch by Arca", "this version measures, signs and verifies SGX enclaves, and runs none",
-      "use another kind")
   }
 }

@@ -32,15 +32,12 @@ public struct Doctor: Sendable {
   /// A doctor for the machine of `facts`.
   public init(_ facts: HostFacts) { self.facts = facts }
 
-  /// The kinds, the strongest first, with SGX, which this version only measures and verifies.
-  public var reports: [Report] {
-    LaunchKind.allCases.map { report(on: $0) }
-      + [report("sgx", [sgxProcessor, sgxDevice, gramine, enclaveService, notYet])]
-  }
+  /// The kinds, the strongest first.
+  public var reports: [Report] { LaunchKind.allCases.map { report(on: $0) } }
 
   /// The strongest kind that the machine can run; where it can run none, what simulates.
   public var strongest: LaunchKind {
-    // What stands in for an enclave is not even a machine of its own; it has to be asked for.
+    // Not every workload can do without a kernel of its own, so an enclave has to be asked for.
     LaunchKind.allCases.first { !$0.isEnclave && report(on: $0).isUsable } ?? .simulatedSNP
   }
 
@@ -73,6 +70,8 @@ public struct Doctor: Sendable {
           quoteService,
           guestModule("tdx-guest"),
         ])
+    case .sgx:
+      report(kind.rawValue, common + [sgxProcessor, sgxDevice, gramine, enclaveService])
     case .simulatedSNP, .simulatedTDX: report(kind.rawValue, common + [systemVMM])
     case .simulatedSGX: report(kind.rawValue, common)
     }

@@ -66,6 +66,8 @@ public struct HostFacts: Sendable {
   public var sevFirmware: String?
   /// Where the firmware for TDX is, or nil.
   public var tdxFirmware: String?
+  /// Gramine's folder, or nil.
+  public var gramine: String?
   /// The OCI runtime, or nil.
   public var ociRuntime: String?
   /// The launcher and the guest: what is missing, or nil.
@@ -75,8 +77,8 @@ public struct HostFacts: Sendable {
 
   /// Device nodes, sockets and programs whose existence matters.
   public static let watchedPaths = [
-    "/dev/kvm", "/dev/sev", "/dev/sgx_enclave", "/var/run/tdx-qgs/qgs.socket",
-    "/var/run/aesmd/aesm.socket", "/usr/bin/gramine-sgx", "/usr/local/bin/gramine-sgx",
+    "/dev/kvm", "/dev/sev", OuterPath.enclaveDevice, "/var/run/tdx-qgs/qgs.socket",
+    OuterPath.enclaveService + "/aesm.socket",
   ]
   /// Where the host's quote generation service listens.
   public static let quoteService = "/var/run/tdx-qgs/qgs.socket"
@@ -113,6 +115,7 @@ public struct HostFacts: Sendable {
     .compactMap { $0 }
     sevFirmware = FirmwareFile.sev.find(tools)
     tdxFirmware = FirmwareFile.tdx.find(tools)
+    gramine = Gramine.find(for: .sgx)?.folder
     ociRuntime = OCIRuntime.installed
     missingPart = Self.missingPart(installation)
     guestModules = installation.guestModules

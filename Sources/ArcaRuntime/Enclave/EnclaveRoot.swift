@@ -3,9 +3,10 @@ import ArcaOCI
 import ArcaTEE
 import Foundation
 
-/// The root of what stands in for an enclave, as mounts of the outer container.
+/// The root of an enclave's workload, as mounts of the outer container.
 ///
-/// The image's folder is mounted read-only, with the places to mount upon laid over it.
+/// Gramine mounts over it in the enclave. Without Gramine the outer container does: the image's
+/// folder is mounted read-only, with the places to mount upon laid over it.
 struct EnclaveRoot {
   private static let devices = ["full", "null", "random", "urandom", "zero"]
   private static let links = [
@@ -15,17 +16,38 @@ struct EnclaveRoot {
 
   /// The capabilities by which the launcher enters the root and ends the workload, which it keeps
   /// to itself, and those by which arca-init places secrets and becomes the workload's user.
-  static let capabilities = [
+  static let standInCapabilities = [
     "CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_KILL", "CAP_SETGID", "CAP_SETUID",
     "CAP_SYS_CHROOT",
   ]
 
-  let mounts: [RuntimeSpec.Mount]
+  /// What the launcher needs where Gramine serves the workload: to read files of any owner, which
+  /// Gramine opens for the workload, and to end it.
+  static let gramineCapabilities = ["CAP_DAC_OVERRIDE", "CAP_KILL"]
 
-  /// Makes the places to mount upon in the new folder `points`.
+  let mounts: [RuntimeSpec.Mount]
+  let capabilities: [String]
+
+  /// What Gramine opens: its own files, the image's folder as it is, and what it reads about the
+  /// machine.
+  init(_ image: UnpackedImage, servedBy gramine: Gramine) {
+    let plain = ["nosuid", "nodev", "noexec"]
+    let bind = { (target: String, source: String) in
+      RuntimeSpec.Mount(
+        target, type: "bind", source: source, options: ["bind", "ro", "nosuid", "nodev"])
+    }
+    mounts = [
+      RuntimeSpec.Mount("/sys", type: "sysfs", source: "sysfs", options: ["ro"] + plain),
+      bind(OuterPath.gramine, gramine.folder), bind(OuterPath.enclaveRoot, image.folder),
+    ]
+    capabilities = Self.gramineCapabilities
+  }
+
+  /// What `arca-init` enters without Gramine; makes the places to mount upon in the new folder `points`.
   init(
     _ image: UnpackedImage, _ manifest: EnclaveManifest, program: String, points: String
   ) throws(RuntimeError) {
+    capabilities = Self.standInCapabilities
     let root = OuterPath.enclaveRoot
     let plain = ["nosuid", "nodev", "noexec"]
     do {

@@ -2,7 +2,7 @@ import ArcaBytes
 
 /// What `arca-init` learns of an enclave from its environment, which MRENCLAVE covers.
 public struct EnclaveEnvironment: Sendable, Equatable {
-  private static let header = "[loader.env]\n"
+  private static let header = "[loader.env]"
 
   /// The variables, `NAME=value`.
   public let variables: [String]
@@ -13,20 +13,20 @@ public struct EnclaveEnvironment: Sendable, Equatable {
   }
 
   /// The table `loader.env` of a Gramine manifest.
-  public var text: String {
-    variables.reduce(Self.header) { text, variable in
+  public var table: TOMLTable {
+    variables.reduce(into: TOMLTable([:])) { table, variable in
       let parts = variable.split(separator: "=", maxSplits: 1)
-      return text + "\(parts[0]) = \"\(parts[1])\"\n"
+      table.append(String(parts[0]), .text(String(parts[1])))
     }
   }
 
-  /// Reads what ``text`` wrote out of a whole manifest: an enclave is told what is measured.
+  /// Reads what ``table`` became out of a whole manifest: an enclave is told what is measured.
   ///
   /// - Throws: ``TEEError/Code/description`` where it has no such table, or a line of another form.
   public init(manifest: [UInt8]) throws(TEEError) {
     let lines = String(decoding: manifest, as: UTF8.self)
       .split(separator: "\n", omittingEmptySubsequences: false)
-    let table = lines.drop { $0 != Self.header.dropLast() }.dropFirst().prefix { !$0.isEmpty }
+    let table = lines.drop { $0 != Self.header }.dropFirst().prefix { !$0.isEmpty }
     var variables: [String] = []
     for line in table {
       let parts = line.split(separator: " = \"")

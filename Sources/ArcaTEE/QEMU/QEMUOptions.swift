@@ -105,7 +105,7 @@ public struct QEMUOptions: Sendable {
 
   private var machine: String {
     switch launch.kind {
-    case .simulatedSNP, .simulatedTDX, .simulatedSGX: ""
+    case .sgx, .simulatedSNP, .simulatedTDX, .simulatedSGX: ""
     // The backend lets QEMU share what is not private; see ``confidential``.
     case .snp, .sevES, .sev: ",confidential-guest-support=tee,memory-backend=ram"
     // Of the interrupt controllers, a TD's own APIC alone is the kernel's (QEMU, tdx.rst).
@@ -135,7 +135,7 @@ public struct QEMUOptions: Sendable {
     case .snp: tee = snpGuest(hardware)
     case .sevES, .sev: tee = sevGuest(hardware)
     case .tdx: tee = tdxGuest(hardware)
-    case .simulatedSNP, .simulatedTDX, .simulatedSGX: return []
+    case .sgx, .simulatedSNP, .simulatedTDX, .simulatedSGX: return []
     }
     return memory + ["-object", tee, "-bios", firmware]
   }

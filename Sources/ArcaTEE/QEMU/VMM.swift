@@ -1,3 +1,4 @@
+import ArcaWire
 import CArcaHost
 import Glibc
 
@@ -47,6 +48,60 @@ struct VMM {
     self.channel = channel
     console = -1
     monitor = nil
+  }
+
+  /// Has Gramine build the enclave and run `arca-init` in it, and waits for that to connect, since
+  /// Gramine hands on no descriptors.
+  ///
+  /// - Throws: ``TEEError/Code/vmm`` where Gramine ended before, or `isGivenUp` says so.
+  init(
+    gramineFor kind: LaunchKind, passesInput: Bool, isGivenUp: () -> Bool
+  ) throws(TEEError) {
+    let listener = try System.listen(loopback: Wire.enclavePort)
+    defer { close(listener) }
+    pid = try System.spawn(
+      Self.gramineArguments(kind), environment: [],
+      descriptors: [passesInput ? 0 : -1, 1, 2], flags: Int(ARCA_SPAWN_DIE_WITH_PARENT))
+    console = -1
+    monitor = nil
+    let clock = ProgressClock(pid: pid)
+    var waits = [pollfd(fd: listener, events: Int16(POLLIN), revents: 0)]
+    while waits[0].revents == 0 {
+      try System.poll(&waits, timeoutMilliseconds: 50)
+      if let status = System.reap(pid) {
+        throw TEEError(
+          .vmm,
+          "Gramine ended before arca-init ran (exit status \(status)): \(Self.gramineSays())")
+      }
+      guard !isGivenUp(), !clock.isExpired else {
+        Glibc.kill(pid, SIGKILL)
+        throw TEEError(.startTimeout, "Gramine did not come to arca-init: \(Self.gramineSays())")
+      }
+    }
+    channel = try System.accept(listener)
+  }
+
+  /// What starts an enclave of `kind`: Gramine's loader, what it loads, and the name of the files
+  /// with manifest and SIGSTRUCT, without their suffixes.
+  package static func gramineArguments(_ kind: LaunchKind) -> [String] {
+    let parts = GramineParts(kind)
+    return [
+      "\(OuterPath.gramine)/\(parts.loader)", "\(OuterPath.gramine)/\(parts.platform)", "init",
+      OuterPath.enclaveManifest,
+    ]
+  }
+
+  /// The last lines of Gramine's log, or that there are none.
+  static func gramineSays() -> String {
+    var tail = ConsoleTail()
+    let log = try? System.contents(OuterPath.gramineLog, max: 1 << 20)
+    for line in (log ?? []).split(separator: UInt8(ascii: "\n")) {
+      // Of every program that does not call Gramine's own C library.
+      if line.starts(with: Array("Emulating a raw".utf8)) { continue }
+      tail.append(line + [UInt8(ascii: "\n")])
+    }
+    let text = tail.last(5)
+    return text.isEmpty ? "it said nothing" : text
   }
 
   func kill() {

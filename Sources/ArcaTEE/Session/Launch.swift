@@ -68,7 +68,11 @@ public struct Launch {
     executions = description.isSupervised ? nil : try ExecutionRelay()
     terminal = description.hasTerminal ? Terminal(0) : nil
     // It starts first, and boots while the files are measured; nothing is handed in before that.
-    vmm = try Self.start(description)
+    let (source, line) = (signals, supervisor)
+    vmm = try Self.start(description) {
+      source.next().map { [SIGINT, SIGTERM, SIGHUP].contains(Int32($0)) } == true
+        || line.map(System.hasHungUp) == true
+    }
     status.note(.vmm)
     clock = ProgressClock(pid: vmm.pid)
     tee = try LaunchedTEE(description)
@@ -85,7 +89,13 @@ public struct Launch {
     }
   }
 
-  private static func start(_ description: LaunchDescription) throws(TEEError) -> VMM {
+  private static func start(
+    _ description: LaunchDescription, isGivenUp: () -> Bool
+  ) throws(TEEError) -> VMM {
+    if description.usesGramine {
+      return try VMM(
+        gramineFor: description.kind, passesInput: description.passesInput, isGivenUp: isGivenUp)
+    }
     if description.kind.isEnclave {
       let manifest = try System.contents(OuterPath.enclaveManifest, max: TrustedFiles.bytesMax)
       return try VMM(
@@ -135,7 +145,9 @@ public struct Launch {
     guard error.code == .vmm || error.code == .startTimeout else { return error }
     console.end()
     return console.error
-      ?? TEEError(error.code, "\(error.detail): \(console.last(5))")
+      ?? TEEError(
+        error.code,
+        "\(error.detail): \(description.usesGramine ? VMM.gramineSays() : console.last(5))")
   }
 
   // MARK: - One round of waiting and relaying

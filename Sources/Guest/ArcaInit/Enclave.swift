@@ -7,11 +7,10 @@ import CArcaGuest
 /// There is no kernel of its own to set up: the root is the workload's already, each of its files
 /// is checked by whoever opens it, and the workload takes this program's place.
 enum Enclave {
-  /// The line to the host, which `execve` closes.
-  private static let line: Int32 = 3
-
   static func run(kind: [UInt8]) {
-    guard arca_nonblocking(line) == 0, arca_close_from(line) == 0 else { return }
+    // The line to the host, which `execve` closes. Gramine hands on no descriptors of its own.
+    let line = arca_nonblocking(3) == 0 ? 3 : arca_connect_loopback(Wire.enclavePort)
+    guard line >= 0, arca_nonblocking(line) == 0, arca_close_from(3) == 0 else { return }
     var channel = Channel(line: line)
     channel.send(.ready)
     do throws(InitError) {
@@ -45,14 +44,18 @@ enum Enclave {
     _ manifest: WorkloadManifest, _ input: HostInput
   ) throws(InitError) {
     let needs = [
-      ("rootFilesystem.encryptionKey", manifest.rootFilesystem.encryptionKey != nil),
-      ("volumes", !manifest.volumes.isEmpty),
-      ("workloadMay", !manifest.workloadMay.allowsNothing),
-      ("terminal", input.terminal != nil), ("network", input.network != nil),
-      ("files", !input.files.isEmpty),
+      (
+        "rootFilesystem.encryptionKey", GuestFailure.manifest,
+        manifest.rootFilesystem.encryptionKey != nil
+      ),
+      ("volumes", .manifest, !manifest.volumes.isEmpty),
+      ("workloadMay", .manifest, !manifest.workloadMay.allowsNothing),
+      ("terminal", .hostInput, input.terminal != nil),
+      ("network", .hostInput, input.network != nil),
+      ("files", .hostInput, !input.files.isEmpty),
     ]
-    for (name, isNeeded) in needs where isNeeded {
-      throw InitError(.manifest, "\(name): an enclave has no kernel of its own to serve it")
+    for (name, failure, isNeeded) in needs where isNeeded {
+      throw InitError(failure, "\(name): an enclave has no kernel of its own to serve it")
     }
   }
 }

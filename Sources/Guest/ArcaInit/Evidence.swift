@@ -48,12 +48,16 @@ enum EvidenceProvider {
     }
   }
 
-  /// Gramine documentation, "Attestation and Secret Provisioning", low-level interface.
   private static func enclaveQuote(_ reportData: [UInt8]) throws(InitError) -> [UInt8] {
-    let folder = "/dev/attestation"
-    return try step(.evidence, folder) { () throws(SystemError) in
-      try File.write(folder + "/user_report_data", reportData, mode: 0o600)
-      return try File.read(folder + "/quote", bytesMax: 1 << 16)
+    var files = KernelFiles()
+    do {
+      return try GramineQuote.request(reportData, &files)
+    } catch {
+      switch error {
+      case .file(let path, let failure): throw failure.named(.evidence, path)
+      case .type(let name): throw InitError(.evidence, Array("attestation_type is ".utf8) + name)
+      case .size: throw InitError(.evidence, "the quote is empty or too large")
+      }
     }
   }
 

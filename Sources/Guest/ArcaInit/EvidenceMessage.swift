@@ -21,7 +21,7 @@ extension EvidenceProvider {
   func message(_ reportData: [UInt8], over channel: inout Channel) throws(InitError) -> [UInt8] {
     let evidence = try report(reportData, over: &channel)
     switch self {
-    case .simulated(.tdxQuote), .simulated(.sgxQuote):
+    case .simulated(.tdxQuote), .simulated(.sgxQuote), .hardware(.sgxQuote):
       return Attestation.quote(evidence, eventLog: nil)
     case .hardware(.tdxQuote): return Attestation.quote(evidence, eventLog: Self.eventLog())
     default: return try Self.snpMessage(evidence)

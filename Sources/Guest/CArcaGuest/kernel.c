@@ -79,6 +79,14 @@ int arca_accept(int listener) {
   return fd < 0 ? -errno : fd;
 }
 
+int arca_connect_loopback(uint16_t port) {
+  int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  struct sockaddr_in address = {
+      .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) < 0) return -errno;
+  return fd;
+}
+
 int arca_random(uint8_t *buffer, size_t count) {
   return getrandom(buffer, count, 0) == (ssize_t)count ? 0 : -EIO;
 }

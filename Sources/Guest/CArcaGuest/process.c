@@ -144,8 +144,9 @@ int arca_bounding_set(uint64_t capabilities) {
 int arca_keep_capabilities(void) { return RESULT(prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0)); }
 
 int arca_identity(uint32_t uid, uint32_t gid, const uint32_t *groups, size_t count) {
-  if (setgroups(count, groups) < 0 || setresgid(gid, gid, gid) < 0) return -errno;
-  return RESULT(setresuid(uid, uid, uid));
+  // With the right to do so these set real, effective and saved ids alike, and Gramine has them.
+  if (setgroups(count, groups) < 0 || setgid(gid) < 0) return -errno;
+  return RESULT(setuid(uid));
 }
 
 int arca_capabilities(uint64_t capabilities) {

@@ -21,6 +21,8 @@ public struct GramineManifest: Sendable {
   public let productID: UInt16
   /// The product's security version.
   public let securityVersion: UInt16
+  /// What it demands of the processor, in Gramine's words, by the feature's name.
+  public let processorFeatures: [String: String]
   /// The processor state that the enclave may use.
   let xfrm: (value: UInt64, mask: UInt64)
 
@@ -45,6 +47,7 @@ public struct GramineManifest: Sendable {
     keepsExceptionInformation = try Self.flag("use_exinfo", sgx)
     productID = UInt16(try Self.number("isvprodid", sgx, in: 0...65535, absent: 0))
     securityVersion = UInt16(try Self.number("isvsvn", sgx, in: 0...65535, absent: 0))
+    processorFeatures = features
     xfrm = try Self.xfrm(features)
   }
 

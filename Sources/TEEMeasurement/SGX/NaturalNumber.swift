@@ -1,6 +1,7 @@
 /// A natural number of any size, as far as SIGSTRUCT's arithmetic needs one.
 ///
-/// Nothing here is secret: the numbers are moduli and signatures. Time is not constant.
+/// Time is not constant: the numbers are moduli and signatures, and what ``EnclaveKey`` computes
+/// once, by its owner, with nobody to take the time.
 struct NaturalNumber: Equatable, Sendable {
   /// 32-bit digits, least significant first, without leading zeros.
   private var digits: [UInt32]
@@ -72,6 +73,20 @@ struct NaturalNumber: Equatable, Sendable {
       }
     }
     return (NaturalNumber(digits: quotient), remainder)
+  }
+
+  /// Twice the number, and `bit`.
+  func doubled(adding bit: UInt32) -> NaturalNumber {
+    var number = self
+    number.double(adding: bit)
+    return number
+  }
+
+  /// The number less one that is not greater.
+  func subtracting(_ other: NaturalNumber) -> NaturalNumber {
+    var number = self
+    number.subtract(other)
+    return number
   }
 
   private mutating func double(adding bit: UInt32) {

@@ -4,8 +4,12 @@ import Testing
 @Suite struct EnclaveEnvironmentTests {
   @Test func whatIsMeasuredIsWhatTheEnclaveIsTold() throws {
     let environment = EnclaveEnvironment(.simulatedSGX, workload: [UInt8](repeating: 7, count: 32))
-    let manifest = "[loader]\nuid = 0\n\n\(environment.text)\n[sgx]\ndebug = false\n"
-    #expect(try EnclaveEnvironment(manifest: Array(manifest.utf8)) == environment)
+    let manifest = TOMLTable([
+      "loader": .table(TOMLTable(["uid": .number(0), "env": .table(environment.table)])),
+      "sgx": .table(TOMLTable(["debug": .flag(false)])),
+    ])
+    #expect(try EnclaveEnvironment(manifest: Array(manifest.text.utf8)) == environment)
+    #expect(manifest.text.contains("[loader.env]\nARCA_TEE = \"sim-sgx\"\nARCA_WORKLOAD = \"0707"))
   }
 
   @Test(arguments: ["", "[loader.env]\n", "[loader.env]\nA = 1\n", "[sgx]\nA = \"1\"\n"])

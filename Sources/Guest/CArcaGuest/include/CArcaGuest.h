@@ -59,6 +59,8 @@ int arca_set_hostname(const char *name, size_t length);
 int arca_loopback_up(void);
 // Listens on 127.0.0.1, for few connections at a time.
 int arca_listen_loopback(uint16_t port);
+// Connects to 127.0.0.1.
+int arca_connect_loopback(uint16_t port);
 // The next connection, which does not block.
 int arca_accept(int listener);
 int arca_random(uint8_t *buffer, size_t count);
