@@ -1,14 +1,20 @@
 """Renders the results of `make bench`: render.py RESULTS DOCS
 
-RESULTS is a folder with start, memory, steady, conversion and handshake .json and verification.txt, as
-the programs print them; a missing one is said to be missing. DOCS gets benchmarks.md and benchmarks.svg.
+RESULTS is a folder with start, crowd, engines, steady, network, memory, conversion and handshake .json and
+verification.txt, as the programs print them; a missing one is said to be missing. DOCS gets benchmarks.md
+and benchmarks.svg.
 """
 
 import json
 import pathlib
 import platform
+import shutil
 import subprocess
 import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "Floor"))
+
+import floor  # noqa: E402
 
 results, docs = map(pathlib.Path, sys.argv[1:])
 
@@ -19,6 +25,8 @@ def result(name):
 
 
 def version(*command):
+    if not shutil.which(command[0]):
+        return f"{command[0]}: not installed"
     return subprocess.run(command, capture_output=True, text=True).stdout.split("\n")[0].strip()
 
 
@@ -27,8 +35,11 @@ def machine():
                   if line.startswith("model name")), platform.machine())
     cores = sum(line.startswith("processor") for line in open("/proc/cpuinfo"))
     return [f"{cores} cores of {model}", version("qemu-system-x86_64", "--version"),
-            version("crun", "--version"), f"host kernel {platform.release()}",
-            "the floor under QEMU's translator (TCG)"]
+            version("crun", "--version"), version("runsc", "--version"), version("podman", "--version"),
+            version("containerd", "--version"), version("dockerd", "--version"),
+            f"host kernel {platform.release()}",
+            "Arca and the floor under " + ("KVM" if floor.accelerator() == "kvm"
+                                           else "QEMU's translator (TCG)")]
 
 
 def plot(rows):
@@ -56,32 +67,101 @@ def plot(rows):
 AIMS = {"cpu": 0.98, "redis": 0.95, "read-sequential": 0.90, "read-random": 0.85}
 
 
+def at_once(crowd):
+    """Rows of containers that were started at once."""
+    lines = ["### At once", "",
+             f"Seconds until the last has said its first word, guests with {crowd['memoryMiB']} MiB, and "
+             "how many failed.", "", "| at once | what | s | median of all | failed | times the floor's |",
+             "|---|---|---|---|---|---|"]
+    floors = {row["count"]: row["allSeconds"] for row in crowd["crowds"] if row["what"] == "floor"}
+    for row in crowd["crowds"]:
+        middle = "" if row["medianSeconds"] is None else f"{row['medianSeconds']:.2f}"
+        lines.append(f"| {row['count']} | {row['what']} | {row['allSeconds']:.2f} | {middle} | "
+                     f"{row['failures']} | {row['allSeconds'] / floors[row['count']]:.2f} |")
+    return lines + absent(crowd)
+
+
+def through_engines(engines):
+    """Rows of starts through each engine."""
+    lines = ["### Through engines", "",
+             f"Milliseconds from the engine's command to the container's first byte, medians of "
+             f"{engines['rounds']}, and to the command's end; no network.", "",
+             "| engine | runtime | first byte | end | failed |", "|---|---|---|---|---|"]
+    lines += [f"| {engine} | {runtime} | {row['firstMilliseconds']:.0f} | {row['endMilliseconds']:.0f} | "
+              f"{row['failures']} |" for engine, rows in engines["engines"].items()
+              for runtime, row in rows.items()]
+    return lines + absent(engines)
+
+
+def absent(found):
+    return [""] + [f"{name}: {why}." for name, why in found["missing"].items()] \
+        + ([""] if found["missing"] else [])
+
+
+def network(found):
+    """Rows of network modes; where less is better the ratio is the other way round."""
+    columns = {"in": "in, Mb/s", "out": "out, Mb/s", "echo": "round trip, µs", "requests": "nginx, requests/s",
+               "requestProcessor": "QEMU's processor time for one, µs"}
+    lines = ["## Network", "",
+             f"From the host to the workload, one connection; nginx by wrk over eight. Medians of "
+             f"{found['rounds']}, and the", "ratio to the floor, where 1 is as fast and less is slower; "
+             "aim for nginx 0.95. `overlay` is the floor with the", "overlay for writes that every "
+             "container has; the modes are those of `Benchmarks/Network/network.py`.", "",
+             "| mode | " + " | ".join(columns.values()) + " |", "|---" * (len(columns) + 1) + "|"]
+    for mode, row in found["modes"].items():
+        cells = []
+        for name in columns:
+            if name not in row:
+                cells.append("")
+                continue
+            ratio = row[name]["ratio"]
+            if name in ("echo", "requestProcessor"):
+                ratio = 1 / ratio
+            cells.append(f"{row[name]['median']:.0f} ({ratio:.2f})")
+        lines.append(f"| {mode} | " + " | ".join(cells) + " |")
+    return lines + [""]
+
+
+def in_the_guest(steady):
+    """Rows of what a workload does."""
+    lines = ["## In the guest", "",
+             f"Medians of {steady['rounds']}, in seconds, with the least and the most, and QEMU's processor "
+             "time for the same. A ratio", "is the floor's over Arca's: 1 is as fast, less is slower. On a "
+             "machine that others use the ratio of processor", "times is the one to look at, and the plot "
+             "shows it. Reads of the floor are those of the raw disk, its volumes", "are made by dmsetup.", "",
+             "![ratios](benchmarks.svg)", "",
+             "| what | floor | Arca | ratio | floor, processor | Arca, processor | ratio | aim |",
+             "|---|---|---|---|---|---|---|---|"]
+    for name, row in steady["steady"].items():
+        cell = {side: f"{row[side + 'Seconds']:.3f} ({row[side + 'Spread'][0]:.3f}–"
+                      f"{row[side + 'Spread'][1]:.3f})" for side in ("floor", "arca")}
+        lines.append(f"| {name} | {cell['floor']} | {cell['arca']} | {row['ratio']:.2f} | "
+                     f"{row['floorProcessorSeconds']:.3f} | {row['arcaProcessorSeconds']:.3f} | "
+                     f"{row['processorRatio']:.2f} | {AIMS.get(name, '')} |")
+    (docs / "benchmarks.svg").write_text(plot(
+        [(name, row["processorRatio"], AIMS.get(name)) for name, row in steady["steady"].items()]))
+    return lines + [""]
+
+
 def main():
     lines = ["# Benchmarks", "",
              "Made by `make bench`; the figures are its last run's. The floor is the same QEMU, kernel, "
-             "CPU model", "and image with a static init and nothing of Arca (`Benchmarks/Floor`).", "",
-             *(f"- {fact}" for fact in machine()), ""]
+             "CPU model, accelerator", "and image with a static init and nothing of Arca "
+             "(`Benchmarks/Floor`).", "", *(f"- {fact}" for fact in machine()), ""]
     if start := result("start"):
         lines += ["## Start", "", "| | ms |", "|---|---|",
                   f"| floor, to its init's first words | {start['floorMilliseconds']:.0f} |",
                   f"| `arca run`, to the workload's first instruction | "
                   f"{start['arcaMilliseconds']:.0f} |",
                   "", f"Ratio {start['ratio']:.2f}, medians of {start['rounds']}; aim 1.10.", ""]
+    if crowd := result("crowd"):
+        lines += at_once(crowd)
+    if engines := result("engines"):
+        lines += through_engines(engines)
     if steady := result("steady"):
-        rows = steady["steady"]
-        lines += ["## In the guest", "",
-                  f"Medians of {steady['rounds']}, in seconds, with the least and the most. A ratio is "
-                  "the floor's time over Arca's;", "reads of the floor are those of the raw disk.", "",
-                  "![ratios](benchmarks.svg)", "",
-                  "| what | floor | Arca | ratio | aim |", "|---|---|---|---|---|"]
-        for name, row in rows.items():
-            cell = {side: f"{row[side + 'Seconds']:.3f} ({row[side + 'Spread'][0]:.3f}–"
-                          f"{row[side + 'Spread'][1]:.3f})" for side in ("floor", "arca")}
-            lines.append(f"| {name} | {cell['floor']} | {cell['arca']} | {row['ratio']:.2f} | "
-                         f"{AIMS.get(name, '')} |")
-        lines.append("")
-        (docs / "benchmarks.svg").write_text(
-            plot([(name, row["ratio"], AIMS.get(name)) for name, row in rows.items()]))
+        lines += in_the_guest(steady)
+    if found := result("network"):
+        lines += network(found)
     if memory := result("memory"):
         further = memory["furtherKiB"] / 1024
         code = memory["translatedCodeKiB"] / 1024
@@ -107,7 +187,8 @@ def main():
     if table:
         lines += ["## Verification", "",
                   "Medians on one thread; the last column is what the signatures alone take.", "", *table, ""]
-    missing = [name for name in ("start", "steady", "memory", "conversion", "handshake")
+    missing = [name for name in ("start", "crowd", "engines", "steady", "network", "memory",
+                                 "conversion", "handshake")
                if not result(name)] + ([] if table else ["verification"])
     if missing:
         lines += [f"Not run: {', '.join(missing)}.", ""]

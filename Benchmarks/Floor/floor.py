@@ -43,6 +43,7 @@ def member(guest, name):
 def modules(guest, parts):
     """The kernel modules that the floor needs, in the order of Arca's own list."""
     wanted = {"virtio_blk", "erofs"} | ({"dm-mod", "dm-bufio"} if "volumes" in parts else set())
+    wanted |= {"overlay"} & set(parts)
     for line in member(guest, "modules/list").decode().splitlines():
         name, *words = line.split()
         if name in wanted or any("+" + part in words for part in parts):
@@ -59,6 +60,8 @@ def initrd(guest, work, command=(), parts=(), address=None):
         (root / "command").write_text("\n".join(map(str, command)) + "\n")
         for index, (name, content) in enumerate(modules(guest, parts)):
             (root / f"modules/{index:02}-{name}").write_bytes(content)
+    if "overlay" in parts:
+        (root / "overlay").touch()
     if address:
         (root / "address").write_text(f"{address} 255.255.255.0\n")
     archive = work / "initrd"
@@ -72,7 +75,7 @@ def disk(number, path, access):
 
 
 def start(guest, archive, image=None, memory=512, volume=None, tap=None):
-    """Starts a guest: its process, and our end of its port."""
+    """Starts a guest, as what `initrd` was given needs it: its process, and our end of its port."""
     ours, theirs = socket.socketpair()
     kvm = accelerator() == "kvm"
     devices = disk(0, image, "read-only=on") if image else []

@@ -3,7 +3,8 @@
 // Without a disk it says "started" on the port and powers off. With one it mounts the same EROFS
 // image that Arca would verify, unverified, and becomes the program that the file /command names,
 // one argument a line, with the port as its output. /modules holds the kernel modules in their
-// order, /address the address and mask of the network card, each where there is need of it.
+// order, /address the address and mask of the network card, /overlay says that writes go to an overlay
+// in memory as in a container, each where there is need of it.
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <fcntl.h>
@@ -70,6 +71,17 @@ static void network(void) {
   set_address(fd, SIOCSIFNETMASK, mask);
 }
 
+static void cover(void) {
+  const char *folders[] = {"/writes", "/covered", "/writes/upper", "/writes/work"};
+  mkdir(folders[0], 0755);
+  mount("tmpfs", folders[0], "tmpfs", 0, NULL);
+  for (int i = 1; i < 4; i++) mkdir(folders[i], 0755);
+  if (mount("overlay", folders[1], "overlay", 0,
+            "lowerdir=/root,upperdir=/writes/upper,workdir=/writes/work") ||
+      mount(folders[1], "/root", NULL, MS_BIND, NULL))
+    perror("overlay");
+}
+
 static void run(int output) {
   char text[4096] = "", *arguments[32], *rest = text;
   int file = open("/command", O_RDONLY), count = 0;
@@ -77,6 +89,7 @@ static void run(int output) {
   while (count < 31 && (arguments[count] = strsep(&rest, "\n")) && *arguments[count]) count++;
   arguments[count] = NULL;
   while (mount("/dev/vda", "/root", "erofs", MS_RDONLY, NULL)) usleep(1000);
+  if (access("/overlay", R_OK) == 0) cover();
   mount("proc", "/root/proc", "proc", 0, NULL);
   mount("sysfs", "/root/sys", "sysfs", 0, NULL);
   mount("/dev", "/root/dev", NULL, MS_BIND, NULL);

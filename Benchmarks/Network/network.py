@@ -3,6 +3,7 @@
 network.py LAYOUT [ROUNDS]      LAYOUT: where the image is, or is to be made
 
     floor         the same QEMU, kernel and CPU model, a static init, a tap with an address of the host's
+    overlay       that floor, with the overlay for writes that every container has and the floor has not
     namespace     Arca in a network namespace of its own, which a pair of veth links to the host
     pod           two containers of Arca in one such namespace; the second one only listens
     published     Arca through a port that podman and netavark publish
@@ -10,8 +11,9 @@ network.py LAYOUT [ROUNDS]      LAYOUT: where the image is, or is to be made
     crun published
 
 All run at once and are measured in turn. Prints JSON, medians: megabits a second into and out of the
-workload over one connection, the median round trip of 64 bytes, and requests a second that wrk gets from
-nginx for a page of 3 KiB over eight connections. ARCA names the program.
+workload over one connection, the median round trip of 64 bytes, requests a second that wrk gets from nginx
+for a page of 3 KiB over eight connections, and for guests the microseconds of QEMU's processor time for one
+request, which do not depend on what else the machine does. ARCA names the program.
 """
 
 import json
@@ -34,14 +36,16 @@ import race  # noqa: E402
 PORT, SECONDS, MEMORY = 5999, 2, 512
 WORDS = ["/usr/bin/network", "serve", str(PORT), "/usr/sbin/nginx", "-e", "stderr", "-c",
          "/usr/share/page/nginx.conf"]
-MODES = ["floor", "namespace", "pod", "published", "crun", "crun published"]
+MODES = ["floor", "overlay", "namespace", "pod", "published", "crun", "crun published"]
 
 
 class Bench:
     """What runs, and where each mode's servers are: address, our program's port, nginx's port."""
 
     def __init__(self, layout, work):
-        self.work, self.layout, self.servers, self.floor, self.ids = work, layout, {}, None, []
+        self.work, self.layout, self.servers, self.ids = work, layout, {}, []
+        # Each guest's QEMU.
+        self.machines, self.channels = {}, []
         self.programs = engines.runtimes(work)
         self.log = open(f"{work}/log", "ab")
         self.podman = engines.Podman(work)
@@ -54,7 +58,8 @@ class Bench:
         self.start_in_namespace("namespace", 3, "arca")
         self.start_in_namespace("pod", 4, "arca")
         self.start_in_namespace("second", 4, "arca", ["/usr/bin/network", "serve", str(PORT + 1)])
-        self.start_floor(arca.parents[1] / "lib/arca/guest")
+        for number, mode in ((1, "floor"), (5, "overlay")):
+            self.start_floor(arca.parents[1] / "lib/arca/guest", mode, number)
         self.podman.load(engines.archive(self.layout, self.work))
         self.start_published("published", 8100, "arca")
         self.start_published("crun published", 8200, "crun")
@@ -81,22 +86,30 @@ class Bench:
             self.ids += [(command, name)] if step[0] == "create" else []
         if name in MODES:
             self.servers[name] = (inside, PORT, 80)
+        if runtime == "arca":
+            state = json.loads(engines.call(*command, "state", name))
+            self.machines[name] = engines.machine(state["pid"])
 
-    def start_floor(self, guest):
+    def start_floor(self, guest, mode, number):
         image = next(pathlib.Path(self.work, "data/images/rootfs").glob("*/rootfs.erofs"))
-        folder = pathlib.Path(self.work, "floor")
+        folder, tap = pathlib.Path(self.work, f"floor{number}"), f"floor{number}"
         folder.mkdir()
-        engines.call("ip", "tuntap", "add", "floor0", "mode", "tap", "vnet_hdr")
-        engines.call("ip", "addr", "add", "10.77.1.1/24", "dev", "floor0")
-        engines.call("ip", "link", "set", "floor0", "up")
-        archive = floor.initrd(guest, folder, WORDS, ["network"], "10.77.1.2")
-        self.floor, self.channel = floor.start(guest, archive, image, MEMORY, tap="floor0")
-        self.servers["floor"] = ("10.77.1.2", PORT, 80)
+        engines.call("ip", "tuntap", "add", tap, "mode", "tap", "vnet_hdr")
+        engines.call("ip", "addr", "add", f"10.77.{number}.1/24", "dev", tap)
+        engines.call("ip", "link", "set", tap, "up")
+        archive = floor.initrd(guest, folder, WORDS, ["network", mode], f"10.77.{number}.2")
+        process, channel = floor.start(guest, archive, image, MEMORY, tap=tap)
+        self.machines[mode] = process.pid
+        self.servers[mode] = (f"10.77.{number}.2", PORT, 80)
+        self.channels.append(channel)
 
     def start_published(self, name, port, runtime):
         options = ["-d", "-m", f"{MEMORY}m", "--tmpfs", "/tmp", "-p", f"127.0.0.1:{port}:{PORT}",
                    "-p", f"127.0.0.1:{port + 1}:80"]
-        engines.call(*self.podman.command(self.programs[runtime], WORDS[1:], *options))
+        container = engines.call(*self.podman.command(self.programs[runtime], WORDS[1:], *options)).strip()
+        if runtime == "arca":
+            pid = engines.call(*self.podman.podman, "inspect", "--format", "{{.State.Pid}}", container)
+            self.machines[name] = engines.machine(int(pid))
         self.servers[name] = ("127.0.0.1", port, port + 1)
 
     def wait_for(self, name, address, port, request):
@@ -117,18 +130,19 @@ class Bench:
         self.podman.stop()
         for command, name in self.ids:
             subprocess.run([*command, "delete", "--force", name], capture_output=True)
-        if self.floor:
-            self.floor.kill()
-            self.floor.wait()
         engines.leave(self.work)
 
 
-def measure(work, address, port, page):
+def measure(work, address, port, page, machine):
     ours = f"{work}/files/usr/bin/network"
     found = {what: float(engines.call(ours, what, address, port, SECONDS)) for what in ("in", "out", "echo")}
-    text = engines.call("wrk", "-t1", "-c8", f"-d{SECONDS}s", f"http://{address}:{page}/")
+    before = machine and engines.processor_seconds(machine)
+    text = engines.call("wrk", "-t1", "-c8", f"-d{2 * SECONDS}s", f"http://{address}:{page}/")
     if "Non-2xx" in text:
         raise SystemExit(f"nginx at {address}:\n{text}")
+    if machine:
+        spent = engines.processor_seconds(machine) - before
+        found["requestProcessor"] = 1e6 * spent / int(re.search(r"(\d+) requests in", text)[1])
     found["requests"] = float(re.search(r"Requests/sec:\s+([\d.]+)", text)[1])
     return found
 
@@ -141,13 +155,14 @@ def main(layout, rounds="5"):
         runs = {mode: [] for mode in MODES}
         for _ in range(int(rounds)):
             for mode in MODES:
-                runs[mode].append(measure(bench.work, *bench.servers[mode]))
+                runs[mode].append(measure(
+                    bench.work, *bench.servers[mode], bench.machines.get(mode)))
                 print(mode, runs[mode][-1], file=sys.stderr)
     finally:
         bench.stop()
     rows = {mode: {what: {"median": round(race.median([run[what] for run in all]), 1),
                           "spread": [min(run[what] for run in all), max(run[what] for run in all)]}
-                   for what in ("in", "out", "echo", "requests")} for mode, all in runs.items()}
+                   for what in all[0]} for mode, all in runs.items()}
     for row in rows.values():
         for what, value in row.items():
             value["ratio"] = round(value["median"] / rows["floor"][what]["median"], 3)

@@ -29,31 +29,6 @@ import floor  # noqa: E402
 READ_BYTES, VOLUME_BYTES, DISK_BYTES = 64 << 20, 32 << 20, 128 << 20
 
 
-def processor_seconds(pid):
-    """What all threads of a process have used, those that have ended too (clock_getcpuclockid(3))."""
-    return time.clock_gettime(~pid << 3 | 2)
-
-
-def machine(ancestor):
-    """The QEMU that descends from a process."""
-    parents, machines = {}, []
-    for entry in pathlib.Path("/proc").glob("[0-9]*/stat"):
-        try:
-            name, rest = entry.read_text().split("(", 1)[1].rsplit(")", 1)
-        except OSError:
-            continue
-        parents[int(entry.parent.name)] = int(rest.split()[1])
-        if name.startswith("qemu"):
-            machines.append(int(entry.parent.name))
-    for found in machines:
-        pid = found
-        while pid in parents and pid != ancestor:
-            pid = parents[pid]
-        if pid == ancestor:
-            return found
-    raise SystemExit(f"no QEMU below process {ancestor}")
-
-
 def watch(read, find):
     """Reads what a guest prints until its end: by part, seconds in the guest and of QEMU's processor time."""
     pid, begun, rest, parts = None, 0, b"", {}
@@ -63,9 +38,9 @@ def watch(read, find):
             words = line.decode().split()
             if len(words) == 2 and words[0] == "begin":
                 pid = pid or find()
-                begun = processor_seconds(pid)
+                begun = engines.processor_seconds(pid)
             elif len(words) == 2 and pid:
-                parts[words[0]] = (float(words[1]), processor_seconds(pid) - begun)
+                parts[words[0]] = (float(words[1]), engines.processor_seconds(pid) - begun)
             else:
                 print(line.decode(), file=sys.stderr)
     return parts
@@ -106,7 +81,7 @@ class Bench:
     def run_arca(self, *options):
         process = subprocess.Popen([self.arca, "run", "--rm", "--memory", "512m", *map(str, options)],
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        parts = watch(lambda: os.read(process.stdout.fileno(), 65536), lambda: machine(process.pid))
+        parts = watch(lambda: os.read(process.stdout.fileno(), 65536), lambda: engines.machine(process.pid))
         _, errors = process.communicate()
         if process.returncode:
             raise SystemExit(f"arca run: status {process.returncode}: {errors.decode()[-1000:]}")
