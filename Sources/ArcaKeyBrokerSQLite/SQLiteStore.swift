@@ -31,6 +31,8 @@ public final class SQLiteStore: KeyBrokerStore {
   /// Closes the database, whose write-ahead log is then merged into it.
   public func close() throws(KeyBrokerError) {
     do {
+      // SQLite merges the log when it closes, but does not say where it could not.
+      try database.writeWithoutTransaction { _ = try $0.checkpoint(.truncate) }
       try database.close()
     } catch {
       throw KeyBrokerError(.store, "closing the database: \(error)")

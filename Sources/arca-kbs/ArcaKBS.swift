@@ -65,6 +65,9 @@ struct FolderOption: ParsableArguments {
 
   /// Opens the store; the embedded one stays in use until the process ends.
   func store(creates: Bool = false) async throws -> any KeyBrokerStore {
+    guard creates || !FileManager.default.fileExists(atPath: folder.unfinished) else {
+      throw CommandError("\(folder.path): arca-kbs init was broken off; run it again")
+    }
     if let service = try readConfiguration().etcd { return try await EtcdStore(service) }
     try FolderLock.hold(folder.lock, exclusively: false)
     return try SQLiteStore(path: folder.database, creates: creates)

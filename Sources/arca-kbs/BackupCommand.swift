@@ -73,10 +73,15 @@ struct RestoreCommand: AsyncParsableCommand {
     }
     let parts = ["", "-wal", "-shm"]
     for part in parts { try? FileManager.default.removeItem(atPath: new + part) }
-    let store = try SQLiteStore(path: new)
-    try await backup.restore(into: store)
-    try await store.append(BackupCommand.event("restore"))
-    try store.close()
+    do {
+      let store = try SQLiteStore(path: new)
+      try await backup.restore(into: store)
+      try await store.append(BackupCommand.event("restore"))
+      try store.close()
+    } catch {
+      for part in parts { try? FileManager.default.removeItem(atPath: new + part) }
+      throw error
+    }
     if FileManager.default.fileExists(atPath: current) {
       for part in parts { try? FileManager.default.removeItem(atPath: current + ".old" + part) }
     }

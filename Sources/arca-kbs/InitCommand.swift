@@ -58,13 +58,7 @@ struct InitCommand: AsyncParsableCommand {
 
   func run() async throws {
     let folder = option.folder
-    guard !FileManager.default.fileExists(atPath: folder.configuration) else {
-      throw CommandError("\(folder.configuration): exists already and is not replaced")
-    }
-    for path in [folder.path, folder.masterKeys, folder.administrators, folder.collateral] {
-      try FileManager.default.createDirectory(
-        atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
-    }
+    try begin(folder)
     try write(P256.Signing.PrivateKey().pemRepresentation, to: folder.tokenKey)
     let administrator = P256.Signing.PrivateKey()
     try write(administrator.pemRepresentation, to: folder.administratorKey)
@@ -89,22 +83,40 @@ struct InitCommand: AsyncParsableCommand {
     let configuration = try BrokerConfiguration(yaml: yaml, in: folder)
     if let token = configuration.token {
       _ = try TokenKeyring(token, makesFirst: true)
-    } else {
+    } else if !isResumed || (try? MasterKeyFiles(folder: folder.masterKeys)) == nil {
       try MasterKeyFiles.make(in: folder.masterKeys)
     }
     try write(yaml, to: folder.configuration)
-    do {
-      try await makeStore()
-    } catch {
-      // The folder counts as made when its configuration is there.
-      try? FileManager.default.removeItem(atPath: folder.configuration)
-      throw error
-    }
+    try await makeStore()
+    try FileManager.default.removeItem(atPath: folder.unfinished)
+    try FolderLock.synchronize(folder: folder.path)
     print("made \(folder.path)")
     print("pin \(try folder.pin())")
     if !roots.isEmpty {
       print("warning: SIMULATED evidence is accepted; secrets are not protected by hardware")
     }
+  }
+
+  /// Whether an earlier `init` was broken off, whose files are then replaced.
+  private var isResumed: Bool {
+    FileManager.default.fileExists(atPath: option.folder.unfinished)
+  }
+
+  /// Makes the folder and notes that it is not finished, where there is nothing yet.
+  private func begin(_ folder: BrokerFolder) throws {
+    let products = [
+      folder.configuration, folder.tokenKey, folder.administratorKey,
+      "\(folder.administrators)/admin.pem", folder.certificate, folder.certificateKey,
+      folder.database,
+    ]
+    for path in products where !isResumed && FileManager.default.fileExists(atPath: path) {
+      throw CommandError("\(path): exists already and is not replaced")
+    }
+    for path in [folder.path, folder.masterKeys, folder.administrators, folder.collateral] {
+      try FileManager.default.createDirectory(
+        atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+    }
+    if !isResumed { try PrivateFile.write([], to: folder.unfinished) }
   }
 
   private func makeStore() async throws {
@@ -123,7 +135,7 @@ struct InitCommand: AsyncParsableCommand {
     yaml += "simulatedRoots:\n"
     for (index, root) in roots.enumerated() {
       let name = "simulated-root-\(index + 1).der"
-      try PrivateFile.write(Array(try readInput(root)), to: option.folder.file(name))
+      try write(Array(try readInput(root)), to: option.folder.file(name))
       yaml += "  - \(name)\n"
     }
     return yaml
@@ -155,12 +167,18 @@ struct InitCommand: AsyncParsableCommand {
     try FileManager.default.createDirectory(
       atPath: bundle, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
     for file in files {
-      try PrivateFile.write(Array(try readInput("\(folder)/\(file)")), to: "\(bundle)/\(file)")
+      try write(Array(try readInput("\(folder)/\(file)")), to: "\(bundle)/\(file)")
     }
   }
 
   private func write(_ text: String, to path: String) throws {
-    try PrivateFile.write(Array(text.utf8), to: path)
+    try write(Array(text.utf8), to: path)
+  }
+
+  private func write(_ content: [UInt8], to path: String) throws {
+    // What `begin` did not find is that init's own.
+    if isResumed { try? FileManager.default.removeItem(atPath: path) }
+    try PrivateFile.write(content, to: path)
   }
 
   private func makeCertificate(_ folder: BrokerFolder) throws {
@@ -171,7 +189,7 @@ struct InitCommand: AsyncParsableCommand {
         guard let content = FileManager.default.contents(atPath: from) else {
           throw CommandError("\(from): cannot be read")
         }
-        try PrivateFile.write(Array(content), to: to)
+        try write(Array(content), to: to)
       }
       return
     }

@@ -53,6 +53,40 @@ import Testing
         == .keyFile)
   }
 
+  @Test func aPrivateFileIsWholeOrNotThere() async throws {
+    let folder = NSTemporaryDirectory() + "/arca-private-\(UUID().uuidString)"
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let path = folder + "/secret"
+    // What a killed process left.
+    try Data("half".utf8).write(to: URL(fileURLWithPath: path + ".new"))
+    try PrivateFile.write(Array(Self.content), to: path)
+    #expect(try PrivateFile.read(path) == Self.content)
+    #expect(await refusal { try PrivateFile.write([1], to: path) } == .keyFile)
+    #expect(try PrivateFile.read(path) == Self.content)
+    #expect(await refusal { try PrivateFile.write([1], to: folder + "/none/x") } == .keyFile)
+    #expect(!FileManager.default.fileExists(atPath: path + ".new"))
+  }
+
+  @Test func aLogThatCannotBeMergedIsNoClosedStore() async throws {
+    let path = NSTemporaryDirectory() + "/arca-store-\(UUID().uuidString).db"
+    let store = try SQLiteStore(path: path)
+    try await store.append(StoreContractTests.event())
+    let reader = try SQLiteStore(path: path)
+    try await reader.snapshot { _ throws(KeyBrokerError) in
+      do throws(KeyBrokerError) {
+        try store.close()
+        throw KeyBrokerError(.corrupted, "closed, though a reader needs its log")
+      } catch {
+        guard error.code == .store else { throw error }
+      }
+    }
+    try reader.close()
+    let log = FileManager.default.contents(atPath: path + "-wal") ?? Data()
+    #expect(log.isEmpty)
+    #expect(try await SQLiteStore(path: path, creates: false).auditHead()?.sequence == 1)
+  }
+
   @Test func aBackupHoldsWhatWasThere() async throws {
     let fixture = try await BrokerFixture()
     try await fixture.broker.setResource("a/b/c", to: Self.content, by: "test")

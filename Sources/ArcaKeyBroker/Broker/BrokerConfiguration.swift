@@ -32,6 +32,8 @@ public struct BrokerFolder: Sendable {
   public var database: String { file("broker.db") }
   /// What keeps a restoration and the use of the embedded store apart.
   public var lock: String { file("broker.lock") }
+  /// What is there from the first step of making the folder to the last.
+  public var unfinished: String { file("init.unfinished") }
   /// The vendors' endorsements.
   public var collateral: String { file("collateral") }
 

@@ -34,19 +34,20 @@ public struct BackupFile: Sendable {
       throw KeyBrokerError(.store, "\(path): exists already and is not replaced")
     }
     let temporary = path + ".new"
-    try? FileManager.default.removeItem(atPath: temporary)
-    let sink = try BackupSink(path: temporary)
-    try await store.snapshot { record throws(KeyBrokerError) in
-      try sink.write(record.json.compact)
-    }
-    try sink.finish()
-    let summary = try BackupFile(path: temporary).check()
     do {
-      try FileManager.default.moveItem(atPath: temporary, toPath: path)
+      let sink = try BackupSink(path: temporary)
+      try await store.snapshot { record throws(KeyBrokerError) in
+        try sink.write(record.json.compact)
+      }
+      try sink.finish()
+      let summary = try BackupFile(path: temporary).check()
+      try PrivateFile.publish(temporary, as: path)
+      return summary
     } catch {
-      throw KeyBrokerError(.store, "\(path): cannot be written: \(error)")
+      try? FileManager.default.removeItem(atPath: temporary)
+      throw error as? KeyBrokerError
+        ?? KeyBrokerError(.store, "\(path): cannot be written: \(error)")
     }
-    return summary
   }
 
   /// Reads all of the file and checks its digest, each record and the audit log's chain.
@@ -76,12 +77,8 @@ private final class BackupSink: Sendable {
   private let state: Mutex<(hash: SHA256, count: UInt64)>
 
   init(path: String) throws(KeyBrokerError) {
-    try PrivateFile.write([], to: path)
-    guard let handle = FileHandle(forWritingAtPath: path) else {
-      throw KeyBrokerError(.store, "\(path): cannot be written")
-    }
     self.path = path
-    self.handle = handle
+    handle = try PrivateFile.create(path)
     state = Mutex((SHA256(), 0))
     try put(BackupFile.heading)
   }

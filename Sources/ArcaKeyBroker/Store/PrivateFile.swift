@@ -18,17 +18,45 @@ public enum PrivateFile {
   }
 
   /// Writes `content` to a new file with mode 0600; an existing one is not replaced.
+  ///
+  /// The whole of it is on disk under its name, or nothing is.
   public static func write(_ content: [UInt8], to path: String) throws(KeyBrokerError) {
+    let temporary = path + ".new"
+    let handle = try create(temporary)
+    do {
+      try handle.write(contentsOf: Data(content))
+      try handle.synchronize()
+      try handle.close()
+      try publish(temporary, as: path)
+    } catch {
+      try? FileManager.default.removeItem(atPath: temporary)
+      throw error as? KeyBrokerError
+        ?? KeyBrokerError(.keyFile, "\(path): cannot be written: \(error)")
+    }
+  }
+
+  /// Makes the empty file `path` with mode 0600, in place of what a killed process left there.
+  static func create(_ path: String) throws(KeyBrokerError) -> FileHandle {
+    try? FileManager.default.removeItem(atPath: path)
+    guard
+      FileManager.default.createFile(
+        atPath: path, contents: nil, attributes: [.posixPermissions: 0o600]),
+      let handle = FileHandle(forWritingAtPath: path)
+    else { throw KeyBrokerError(.keyFile, "\(path): cannot be made") }
+    return handle
+  }
+
+  /// Gives the finished file `temporary` its name, which nothing has yet, and puts that on disk.
+  static func publish(_ temporary: String, as path: String) throws {
     guard !FileManager.default.fileExists(atPath: path) else {
       throw KeyBrokerError(.keyFile, "\(path): exists already and is not replaced")
     }
-    guard
-      FileManager.default.createFile(
-        atPath: path, contents: Data(content), attributes: [.posixPermissions: 0o600])
-    else { throw KeyBrokerError(.keyFile, "\(path): cannot be written") }
-    if let handle = FileHandle(forWritingAtPath: path) {
-      try? handle.synchronize()
-      try? handle.close()
+    try FileManager.default.moveItem(atPath: temporary, toPath: path)
+    let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
+    guard let handle = FileHandle(forReadingAtPath: folder) else {
+      throw KeyBrokerError(.keyFile, "\(folder): cannot be opened")
     }
+    try handle.synchronize()
+    try handle.close()
   }
 }
