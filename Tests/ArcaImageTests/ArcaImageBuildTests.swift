@@ -86,6 +86,18 @@ import Testing
     #expect { try build("image") } throws: { ($0 as? ImageError)?.code == .alreadyExists }
   }
 
+  @Test func whatAKilledBuildLeftIsCleaned() throws {
+    let left = "\(fixture.folder.path)/image.arca-unfinished"
+    try FileManager.default.createDirectory(
+      atPath: left + "/layout/blobs", withIntermediateDirectories: true)
+    try Data("half".utf8).write(to: URL(fileURLWithPath: left + "/layer"))
+    let built = try build("image")
+    #expect(!FileManager.default.fileExists(atPath: left))
+    #expect(
+      try otherStore().prepare(reference: "oci:\(fixture.folder.path)/image").manifestDigest
+        == built.manifestDigest)
+  }
+
   @Test func anArcaImageIsNotBuiltAgain() throws {
     try build("image")
     let store = try otherStore()
@@ -104,7 +116,10 @@ import Testing
       try fixture.store.build(
         image, manifest: manifest, encryption: try encryption(),
         to: try ImageOutput("\(fixture.folder.path)/image"))
-    } throws: { ($0 as? ImageError)?.code == .malformed }
+    } throws: {
+      guard let error = $0 as? ImageError else { return false }
+      return error.code == .malformed && error.detail.contains("'keyBroker'")
+    }
     #expect(!FileManager.default.fileExists(atPath: "\(fixture.folder.path)/image"))
   }
 

@@ -45,7 +45,8 @@ struct ArcaImageLayer {
     } catch {
       throw ImageError(
         .malformed,
-        "\(label): its workload manifest cannot be read, at '\(error.field)'; build the image again"
+        "\(label): its workload manifest cannot be read, at "
+          + "'\(String(decoding: error.field, as: UTF8.self))'; build the image again"
       )
     }
   }

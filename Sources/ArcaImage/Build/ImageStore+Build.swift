@@ -52,9 +52,14 @@ extension ImageStore {
         .alreadyExists, "\(output.path) exists; remove it or name another place")
     }
     // Beside the output, so that the finished layout can be moved into place in one step.
-    let work = "\(output.path).unfinished-\(UInt64.random(in: 0...UInt64.max))"
+    let work = "\(output.path).arca-unfinished"
     try Directory.create(work)
-    defer { try? Directory.remove(work) }
+    guard let turn = try FileLock.attempt(.exclusive, work) else {
+      throw ImageError(.inUse, "\(output.path): another process builds it; wait for its end")
+    }
+    defer { withExtendedLifetime(turn) { try? Directory.remove(work) } }
+    // What a build left that was killed.
+    for name in try Directory.names(work) { try Directory.remove("\(work)/\(name)") }
     let layer = TarOutput(file: try DataFile.creating("\(work)/layer"))
     var manifest = manifest
     let source = try DataFile.reading(image.rootfsPath)

@@ -38,13 +38,17 @@ enum Directory {
     // SAFETY: as above.
     defer { unsafe _ = closedir(stream) }
     var names: [String] = []
+    // A list that ends early would have prune remove what it does not see.
+    Glibc.errno = 0
     // SAFETY: readdir's entry is valid until the next call; its name is copied before that.
     while let entry = unsafe readdir(stream) {
       let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) {
         unsafe $0.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
       }
       if name != ".", name != ".." { names.append(name) }
+      Glibc.errno = 0
     }
+    guard Glibc.errno == 0 else { throw .system("list", path) }
     return names.sorted()
   }
 
