@@ -25,7 +25,7 @@ KERNEL_PACKAGES := bc bison flex libelf-dev libssl-dev make
 FUZZ_TARGETS := $(patsubst Fuzz/%/Target.swift,%,$(wildcard Fuzz/*/Target.swift))
 
 .PHONY: help deps build guest guest-kernel demo test model unit-test conformance-test \
-  integration-test lint fuzz bench install package verify-release clean
+  integration-test integration-guests integration-engines lint fuzz bench install package verify-release clean
 
 help: ## List the targets.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/'
@@ -83,12 +83,21 @@ conformance-test: ## Compare with sev-snp-measure, and the command line with the
 	done
 
 integration-test: ## Boot real guests through arca, and run the key broker.
+	$(SUDO) Tests/Integration/images/make-images.sh "$$HOME/.cache/arca/test-images" >/dev/null
+	@# A guest that is translated keeps one processor busy.
+	@$(MAKE) --no-print-directory -j2 integration-guests integration-engines
+	@# It looks at every process of the machine, so that nothing may run beside it.
+	$(SUDO) Tests/Integration/run.sh soak
+	$(SUDO) env PATH="$$PATH" Tests/Integration/release.sh
+
+integration-guests:
 	$(SUDO) Tests/Integration/run.sh
 	$(SUDO) Tests/Integration/storage.sh
+	$(SUDO) Tests/Integration/secrets/run
+
+integration-engines:
 	$(SUDO) Tests/Integration/engines.sh
 	Tests/Integration/kbs/run
-	$(SUDO) Tests/Integration/secrets/run
-	$(SUDO) env PATH="$$PATH" Tests/Integration/release.sh
 
 lint: ## Check the formatting and documentation rules.
 	swift format lint --strict --recursive Package.swift Sources Tests Benchmarks Fuzz

@@ -44,6 +44,35 @@ public struct HostFile: Sendable, Equatable {
   }
 }
 
+/// A folder of the host's that the guest mounts: untrusted while it runs, and only where the
+/// manifest allows it.
+public struct HostFolder: Sendable, Equatable {
+  /// How many folders a host may share.
+  public static let countMax = 16
+
+  /// Absolute path at which the guest mounts it.
+  public var path: String
+  /// Whether the workload cannot write to it.
+  public var isReadOnly: Bool
+
+  /// A folder of these parts.
+  public init(path: String, isReadOnly: Bool) {
+    self.path = path
+    self.isReadOnly = isReadOnly
+  }
+
+  var cbor: CBOR {
+    .map([CBOR.Entry("path", .text(path)), CBOR.Entry("readOnly", .bool(isReadOnly))])
+  }
+
+  init(_ source: FieldReader) throws(ManifestError) {
+    var fields = source
+    path = try fields.cleanPath("path")
+    isReadOnly = try fields.bool("readOnly")
+    try fields.expectEnd()
+  }
+}
+
 /// The network that the host gives the guest: untrusted, as any network is.
 public struct HostNetwork: Sendable, Equatable {
   /// How many interfaces a host may hand in.

@@ -13,6 +13,8 @@ public struct HostInput: Sendable, Equatable {
 
   /// Files to write before the start.
   public var files: [HostFile] = []
+  /// Folders to mount before the start.
+  public var folders: [HostFolder] = []
   /// The network interfaces to take over, or nil for none.
   public var network: HostNetwork?
 
@@ -50,6 +52,7 @@ public struct HostInput: Sendable, Equatable {
       entries.append(CBOR.Entry("terminal", terminal.cbor))
     }
     if !files.isEmpty { entries.append(CBOR.Entry("files", .array(files.map { $0.cbor }))) }
+    if !folders.isEmpty { entries.append(CBOR.Entry("folders", .array(folders.map { $0.cbor }))) }
     if let network { entries.append(CBOR.Entry("network", network.cbor)) }
     return CBOR.map(entries).encoded()
   }
@@ -89,6 +92,10 @@ public struct HostInput: Sendable, Equatable {
     for item in try fields.optionalArray("files", max: HostFile.countMax) {
       files.append(try HostFile(try FieldReader(item, path: fields.name("files"))))
     }
+    var folders: [HostFolder] = []
+    for item in try fields.optionalArray("folders", max: HostFolder.countMax) {
+      folders.append(try HostFolder(try FieldReader(item, path: fields.name("folders"))))
+    }
     var network: HostNetwork?
     if let given = fields.optional("network") {
       network = try HostNetwork(try FieldReader(given, path: fields.name("network")))
@@ -96,6 +103,7 @@ public struct HostInput: Sendable, Equatable {
     try fields.expectEnd()
     self.init(args: args, env: env, hostname: hostname, terminal: terminal)
     self.files = files
+    self.folders = folders
     self.network = network
   }
 }
@@ -121,10 +129,10 @@ extension WorkloadManifest {
       }
     }
     for file in input.files {
-      let path = Array(file.path.utf8)
-      guard hostMay.writeFiles.contains(where: { matches(path, Array($0.utf8)) }) else {
-        throw ManifestError(.notAllowed, Array("hostMay.writeFiles: ".utf8) + path)
-      }
+      try require(hostMay.writeFiles, "hostMay.writeFiles: ", Array(file.path.utf8))
+    }
+    for folder in input.folders {
+      try require(hostMay.shareFolders, "hostMay.shareFolders: ", Array(folder.path.utf8))
     }
     if case .some = input.network, !hasNetwork { throw ManifestError(.notAllowed, "network") }
     guard input.terminal == nil || hostMay.attachTerminal else {
@@ -133,13 +141,20 @@ extension WorkloadManifest {
     for variable in input.env {
       let utf8 = Array(variable.utf8)
       let name = Array(utf8.prefix { $0 != UInt8(ascii: "=") })
-      guard hostMay.setEnv.contains(where: { matches(name, Array($0.utf8)) }) else {
-        throw ManifestError(.notAllowed, Array("hostMay.setEnv: ".utf8) + name)
-      }
+      try require(hostMay.setEnv, "hostMay.setEnv: ", name)
       merged.process.env.removeAll { same(Array($0.utf8.prefix(name.count + 1)), name + [61]) }
       merged.process.env.append(variable)
     }
     return merged
+  }
+}
+
+/// Throws where none of `patterns` covers `name`.
+private func require(
+  _ patterns: [String], _ rule: String, _ name: [UInt8]
+) throws(ManifestError) {
+  guard patterns.contains(where: { matches(name, Array($0.utf8)) }) else {
+    throw ManifestError(.notAllowed, Array(rule.utf8) + name)
   }
 }
 

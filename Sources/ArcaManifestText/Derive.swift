@@ -84,6 +84,9 @@ public struct ManifestOptions: Sendable {
   /// Whether the host may run further programs beside the workload.
   public var allowsExecute = false
 
+  /// Where the host may share folders, absolute paths; a trailing `*` stands for any rest.
+  public var shareFolders: [String] = []
+
   /// Options that change nothing.
   public init() {}
 }
@@ -119,6 +122,7 @@ public func deriveManifest(
       setHostname: true, attachTerminal: true, sendInput: true, receiveOutput: true))
   manifest.hostMay.writeFiles = ManifestOptions.hostWrittenFiles
   manifest.hostMay.execute = options.allowsExecute
+  manifest.hostMay.shareFolders = options.shareFolders
   manifest.hasNetwork = true
   manifest.keyBroker = options.keyBroker
   manifest.secrets = options.secrets

@@ -97,6 +97,8 @@ extension ContainerStore {
     launch.vmm = hardware?.vmm ?? []
     let volumes = try takeVolumes(of: manifest)
     launch.volumes = volumes.count
+    launch.folders = request.folders.count
+    if launch.folders > 0 { try installation.requireFolderSharing() }
     let key = request.kind.isSimulated ? try installation.simulatedKey(request.kind) : nil
     let enclave =
       request.kind.isEnclave ? try PreparedEnclave(request, manifest, image, installation) : nil
@@ -108,12 +110,12 @@ extension ContainerStore {
       rootFilesystem: image.rootfsPath, volumes: volumes.map(\.disk), simulatedKey: key,
       hardware: hardware,
       accelerator: accelerator,
-      limitedMemoryMiB: request.memoryMiB)
+      limitedMemoryMiB: request.memoryMiB, folders: request.folders)
     do {
       outer.enclave = try enclave?.place(in: container.folder, installation)
       try write(launch, manifest, request, outer.spec, to: container.folder)
     } catch {
-      container.removeFolder()
+      try? container.removeFolder()
       throw error as? RuntimeError
         ?? RuntimeError(.state, "\(container.folder): cannot be written: \(error)")
     }
@@ -189,10 +191,10 @@ extension ContainerStore {
     do {
       let status = try Supervisor(container, installation).run(
         signals: signals, onStarted: onStarted)
-      if container.record.isRemoved { container.removeFolder() }
+      if container.record.isRemoved { try container.removeFolder() }
       return status
     } catch {
-      container.removeFolder()
+      try? container.removeFolder()
       throw error
     }
   }

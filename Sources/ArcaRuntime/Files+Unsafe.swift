@@ -46,6 +46,16 @@ func isSameFile(_ descriptor: Int32, _ path: String) -> Bool {
   return open.st_ino == named.st_ino && open.st_dev == named.st_dev
 }
 
+/// Whether a process has locked bytes of the file, as QEMU does with a disk that it has open.
+func hasByteLocks(_ path: String) -> Bool {
+  guard let descriptor = try? System.open(path, O_RDWR) else { return false }
+  defer { close(descriptor) }
+  var lock = flock()
+  lock.l_type = Int16(F_WRLCK)
+  // SAFETY: fcntl reads and writes one structure; a length of 0 is up to the file's end, and past it.
+  return unsafe fcntl(descriptor, F_GETLK, &lock) == 0 && lock.l_type != Int16(F_UNLCK)
+}
+
 /// Makes a folder and those above it.
 func makeFolder(_ path: String, mode: mode_t = 0o700) throws(RuntimeError) {
   var partial = ""
@@ -93,6 +103,21 @@ func lockFile(_ path: String) throws(RuntimeError) -> Int32 {
     throw RuntimeError(.state, "\(path): cannot be locked")
   }
   return descriptor
+}
+
+/// Puts on disk what was written to the file system that `path` is on.
+func synchronizeFileSystem(of path: String) throws(RuntimeError) {
+  let descriptor: Int32
+  do {
+    descriptor = try System.open(path)
+  } catch {
+    throw RuntimeError(error)
+  }
+  defer { close(descriptor) }
+  let result = arca_sync_file_system(descriptor)
+  guard result == 0 else {
+    throw RuntimeError(.state, "\(path): cannot be written to disk: \(systemReason(-result))")
+  }
 }
 
 /// Runs a program to its end and returns its standard output.

@@ -83,6 +83,18 @@ extension Installation {
   var guestModules: Set<String> {
     Set((try? release())?.modules ?? [])
   }
+
+  /// Refuses to share folders with a guest whose kernel cannot mount them.
+  func requireFolderSharing() throws(RuntimeError) {
+    let release = try release()
+    let options = release.kernelOptions ?? []
+    guard release.modules.contains("9p") || options.contains("CONFIG_9P_FS=y") else {
+      throw RuntimeError(
+        .unsupported,
+        "folders of the host: the guest's kernel has no 9p, as Debian's cloud kernels do not; "
+          + "`make guest-kernel` builds one that has, and hostMay.writeFiles copies small files")
+    }
+  }
 }
 
 /// What the guest was made of, as `release.json` beside it says.

@@ -3,7 +3,7 @@ import ArcaTEE
 import Foundation
 
 /// The OCI configuration of the container that holds QEMU and the launcher, and nothing else.
-struct OuterContainer {
+package struct OuterContainer {
   /// Memory that QEMU and the launcher may need beside the guest's, where memory is limited.
   static let overheadMiB = 256
 
@@ -25,10 +25,15 @@ struct OuterContainer {
   var limitedMemoryMiB: Int?
   /// The root of an enclave's workload; nil where a machine holds the workload.
   var enclave: EnclaveRoot?
+  /// Folders of the host that the guest mounts, in the order of the host input.
+  var folders: [SharedFolder] = []
   /// What an engine's bundle names, where there is one.
   var engine: BundleSpec?
 
-  var spec: RuntimeSpec {
+  /// How the launcher finds a key broker's address, where no `arca` does it; an engine makes them.
+  static let resolverFiles = ["/etc/hosts", "/etc/resolv.conf"]
+
+  package var spec: RuntimeSpec {
     let memory = limitedMemoryMiB.map {
       RuntimeSpec.Memory(limit: Int64($0 + Self.overheadMiB) << 20)
     }
@@ -70,11 +75,11 @@ struct OuterContainer {
     var process = RuntimeSpec.Process(
       args: [OuterPath.launcher], env: ["PATH=/usr/bin", "LC_ALL=C"])
     process.terminal = engine?.process?.terminal ?? false
-    if let enclave {
-      process.capabilities.bounding = enclave.capabilities
-      process.capabilities.effective = enclave.capabilities
-      process.capabilities.permitted = enclave.capabilities
-    }
+    let capabilities =
+      enclave?.capabilities ?? (folders.isEmpty ? [] : folderCapabilities)
+    process.capabilities.bounding = capabilities
+    process.capabilities.effective = capabilities
+    process.capabilities.permitted = capabilities
     // KVM counts what it pins for SEV against this limit (Linux, arch/x86/kvm/svm/sev.c).
     if hardware != nil { process.rlimits = [RuntimeSpec.Limit("RLIMIT_MEMLOCK", .max)] }
     var spec = RuntimeSpec(
@@ -84,7 +89,8 @@ struct OuterContainer {
         cgroupsPath: engine?.linux?.cgroupsPath ?? OCIRuntime.controlGroup(id),
         resources: resources, devices: devices,
         // The workload itself calls this kernel where an enclave is only simulated.
-        seccomp: enclave == nil ? RuntimeSpec.Seccomp(allowing: systemCalls) : nil,
+        seccomp: enclave == nil
+          ? RuntimeSpec.Seccomp(allowing: systemCalls + (folders.isEmpty ? [] : folderCalls)) : nil,
         maskedPaths: ["/proc/kcore", "/proc/keys", "/proc/timer_list"],
         readonlyPaths: ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"]))
     spec.hooks = engine?.hooks
@@ -125,6 +131,17 @@ struct OuterContainer {
       ] + (enclave?.mounts ?? [bind(OuterPath.rootFilesystem, rootFilesystem, "ro")])
       + (simulatedKey.map { [bind(OuterPath.simulatedKey, $0, "ro")] } ?? [])
       + volumes.enumerated().map { bind(OuterPath.volume($0), $1, "rw") }
+      + folders.enumerated().map { index, folder in
+        RuntimeSpec.Mount(
+          OuterPath.folder(index), type: "bind", source: folder.source,
+          options: [folder.isRecursive ? "rbind" : "bind", folder.isReadOnly ? "ro" : "rw"] + fixed)
+      }
+      + (engine?.mounts ?? []).compactMap { mount in
+        guard Self.resolverFiles.contains(mount.destination), let source = mount.source else {
+          return nil
+        }
+        return bind(mount.destination, source, "ro")
+      }
       + (hardware?.mounts.map { mount in
         RuntimeSpec.Mount(
           mount.target, type: "bind", source: mount.source,
@@ -160,3 +177,13 @@ private let systemCalls: [String] = [
   "timer_gettime", "timer_settime", "timerfd_create", "timerfd_gettime", "timerfd_settime",
   "tkill", "umask", "uname", "unlink", "unlinkat", "vfork", "wait4", "waitid", "write", "writev",
 ]
+
+/// What QEMU calls besides, to serve a folder to the guest.
+private let folderCalls: [String] = [
+  "chmod", "fchmod", "fchmodat", "fchmodat2", "fchown", "fchownat", "fgetxattr", "flistxattr",
+  "fremovexattr", "fsetxattr", "lchown", "lgetxattr", "linkat", "llistxattr", "lremovexattr",
+  "lsetxattr", "mkdirat", "mknodat", "symlinkat", "utimensat",
+]
+
+/// What lets QEMU give a shared folder's files the owners and modes that the workload asks for.
+private let folderCapabilities = ["CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID"]

@@ -9,13 +9,16 @@ struct OuterRoot {
   /// QEMU's translator is a module on Debian; other builds have it linked in.
   private static let modules = ["/usr/lib/x86_64-linux-gnu/qemu/accel-tcg-x86_64.so"]
   /// What only serves to mount upon.
-  private static let folders = [
-    "arca/gramine", "arca/guest", "arca/job", "arca/root", "arca/tools", "dev", "proc", "run/arca",
-    "sys", "var/run/aesmd",
-  ]
+  private static let folders =
+    [
+      "/arca/gramine", "/arca/guest", "/arca/job", "/arca/root", "/arca/tools", "/dev", "/etc",
+      "/proc", "/run/arca", "/sys", OuterPath.enclaveService,
+    ] + (0..<LaunchDescription.foldersMax).map(OuterPath.folder)
   private static let files =
-    ["/arca/firmware", "/arca/key", "/arca/qgs", "/arca/rootfs"]
+    ["/arca/firmware", "/arca/key", "/arca/qgs", "/arca/rootfs"] + OuterContainer.resolverFiles
     + (0..<LaunchDescription.volumesMax).map(OuterPath.volume)
+
+  private static let unfinished = ".new-"
 
   private let base: String
   private let launcher: String
@@ -51,7 +54,8 @@ struct OuterRoot {
       }
     }
     if let enclaveLoader, !lines.contains(where: { $0 == stamp(enclaveLoader) }) { return nil }
-    return base + "/" + name
+    let root = base + "/" + name
+    return isAccessible(root, F_OK) ? root : nil
   }
 
   private func stamp(_ path: String) -> String? {
@@ -77,13 +81,20 @@ struct OuterRoot {
       sources.append(path)
     }
     let name = "root-\(UUID().uuidString.prefix(8))"
+    // It gets its name last, so what has another is what a killed process left.
+    for name in System.names(in: base) where name.hasPrefix(Self.unfinished) {
+      try? FileManager.default.removeItem(atPath: "\(base)/\(name)")
+    }
+    let unfinished = "\(base)/\(Self.unfinished)\(name)"
     do {
-      try copy(sources, to: "\(base)/\(name)")
+      try copy(sources, to: unfinished)
+      try synchronizeFileSystem(of: unfinished)
       let lines = sources.compactMap(stamp) + [name]
       try Data((lines.joined(separator: "\n") + "\n").utf8)
         .write(to: URL(fileURLWithPath: base + "/index"), options: .atomic)
+      try renameFile(unfinished, "\(base)/\(name)")
     } catch {
-      try? FileManager.default.removeItem(atPath: "\(base)/\(name)")
+      try? FileManager.default.removeItem(atPath: unfinished)
       throw RuntimeError(.installation, "\(base)/\(name): cannot be filled: \(error)")
     }
     return "\(base)/\(name)"
@@ -99,7 +110,7 @@ struct OuterRoot {
     }
     for folder in Self.folders {
       try manager.createDirectory(
-        atPath: "\(root)/\(folder)", withIntermediateDirectories: true)
+        atPath: root + folder, withIntermediateDirectories: true)
     }
     for file in Self.files { try Data().write(to: URL(fileURLWithPath: root + file)) }
   }

@@ -15,6 +15,8 @@ public struct RunRequest: Sendable {
   public var options = ManifestOptions()
   /// What the host adds, within the manifest's rules.
   public var input = HostInput()
+  /// The folders of the host that ``input`` names, in its order.
+  public var folders: [SharedFolder] = []
   /// Guest memory in MiB, or nil for ``memoryMiBDefault`` without a limit of the control group.
   public var memoryMiB: Int?
   /// How many virtual processors.
@@ -49,6 +51,23 @@ public struct RunRequest: Sendable {
   public init(image: String, kind: LaunchKind) {
     self.image = image
     self.kind = kind
+  }
+}
+
+/// A folder of the host that a guest mounts.
+public struct SharedFolder: Sendable {
+  /// Absolute path on the host.
+  public var source: String
+  /// Whether the workload cannot write to it.
+  public var isReadOnly: Bool
+  /// Whether what the host has mounted beneath it is shared as well.
+  public var isRecursive: Bool
+
+  /// A folder of these parts.
+  public init(source: String, isReadOnly: Bool, isRecursive: Bool) {
+    self.source = source
+    self.isReadOnly = isReadOnly
+    self.isRecursive = isRecursive
   }
 }
 

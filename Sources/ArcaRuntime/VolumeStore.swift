@@ -108,7 +108,9 @@ public struct VolumeStore: Sendable {
       .running, "volume \(name): a container uses it; `arca ps` lists them, stop that one first")
   }
 
+  /// The lock of who looks after a container; an engine's containers have QEMU's alone.
   private func attempt(_ name: String) throws(RuntimeError) -> FileLock? {
+    if hasByteLocks(disk(name)) { return nil }
     do {
       return try FileLock.attempt(.exclusive, folder(name))
     } catch {

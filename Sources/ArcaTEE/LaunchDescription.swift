@@ -28,6 +28,8 @@ public enum OuterPath {
   public static let enclaveService = "/var/run/aesmd"
   /// The disk of the manifest's volume number `index`.
   public static func volume(_ index: Int) -> String { "/arca/volume-\(index)" }
+  /// The host's folder number `index` that is shared.
+  public static func folder(_ index: Int) -> String { "/arca/folder-\(index)" }
   /// What signs a simulated TEE's evidence: ``SimulatedKey``.
   public static let simulatedKey = "/arca/key"
   /// The firmware that hardware starts.
@@ -87,6 +89,10 @@ public struct LaunchDescription: Sendable, Equatable {
   public var volumes = 0
   /// The most volumes of a manifest.
   public static let volumesMax = 16
+  /// How many folders of the host are shared with the guest, at most ``foldersMax``.
+  public var folders = 0
+  /// The most folders of a host.
+  public static let foldersMax = 16
   /// The taps of the container's network namespace, and the hardware address of each in the guest.
   public var taps: [String] = []
   /// Hardware addresses, as text.
@@ -149,6 +155,7 @@ public struct LaunchDescription: Sendable, Equatable {
       .texts("taps", taps)
       .texts("hardwareAddresses", hardwareAddresses)
       .unsigned("volumes", UInt64(volumes))
+      .unsigned("folders", UInt64(folders))
       .text("keyBrokerHost", keyBroker?.host ?? "")
       .unsigned("keyBrokerPort", UInt64(keyBroker?.port ?? 0))
     return (hardware.map { $0.adding(to: writer) } ?? writer).encoded()
@@ -176,6 +183,7 @@ public struct LaunchDescription: Sendable, Equatable {
     passesInput = try record.bool("passesInput")
     hasTerminal = try record.bool("hasTerminal")
     volumes = Int(try record.unsigned("volumes", 0...UInt64(Self.volumesMax)))
+    folders = Int(try record.unsigned("folders", 0...UInt64(Self.foldersMax)))
     let host = try record.text("keyBrokerHost")
     let port = UInt16(try record.unsigned("keyBrokerPort", 0...65_535))
     keyBroker = host.isEmpty ? nil : BrokerEndpoint(host: host, port: port)

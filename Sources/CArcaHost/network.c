@@ -242,7 +242,7 @@ int arca_filter_remove(int index, int priority) {
 }
 
 int arca_filter_add(int index, int priority, uint16_t protocol, const struct arca_match *matches,
-                    int count, int target, int goes_on) {
+                    int count, int target, int fate) {
   struct request request;
   struct tcmsg *tc = begin_tc(&request, RTM_NEWTFILTER, index, "u32");
   request.header.nlmsg_flags = NLM_F_CREATE | NLM_F_EXCL;
@@ -266,8 +266,9 @@ int arca_filter_add(int index, int priority, uint16_t protocol, const struct arc
     struct rtattr *first = attribute(&request, 1, NULL, 0);
     attribute(&request, TCA_ACT_KIND, "mirred", sizeof "mirred");
     struct rtattr *parameters = attribute(&request, TCA_ACT_OPTIONS, NULL, 0);
-    struct tc_mirred mirred = {.action = goes_on ? TC_ACT_UNSPEC : TC_ACT_STOLEN,
-                               .eaction = goes_on ? TCA_EGRESS_MIRROR : TCA_EGRESS_REDIR,
+    static const int actions_after[] = {TC_ACT_STOLEN, TC_ACT_UNSPEC, TC_ACT_OK};
+    struct tc_mirred mirred = {.action = actions_after[fate],
+                               .eaction = fate == 0 ? TCA_EGRESS_REDIR : TCA_EGRESS_MIRROR,
                                .ifindex = (uint32_t)target};
     attribute(&request, TCA_MIRRED_PARMS, &mirred, sizeof mirred);
     end_nest(&request, parameters);

@@ -12,11 +12,16 @@ struct KernelModules {
     // A kernel that has all within itself (guest/kernel.config) loads nothing.
     if Disk.find(folder, { $0.contains(".ko") }).isEmpty { return }
     var loaded: Set<String> = []
-    for line in text.split(separator: "\n") {
-      let words = line.prefix { $0 != "#" }.split(separator: " ")
-      guard let name = words.first.map(String.init) else { continue }
-      let packed = Disk.find(folder) { $0.hasPrefix("\(name).ko") }
-      guard let file = packed.first else {
+    let lines = text.split(separator: "\n").map { line in
+      line.prefix { $0 != "#" }.split(separator: " ").map(String.init)
+    }
+    let absent = Set(
+      lines.filter { $0.first.map { Self.file($0, in: folder) == nil } ?? false }
+        .flatMap { $0.filter { $0.hasPrefix("?") } })
+    for line in lines where absent.isDisjoint(with: line) {
+      let words = line.map { $0.hasPrefix("?") ? "+" + $0.dropFirst() : $0 }
+      guard let name = words.first else { continue }
+      guard let file = Self.file(name, in: folder) else {
         throw BuildError(.module, "the kernel has no module \(name)")
       }
       let content = try Self.stripped(file)
@@ -27,6 +32,10 @@ struct KernelModules {
       list += words.joined(separator: " ") + "\n"
       files.append((name, words.count > 1 ? try Self.packed(content) : content))
     }
+  }
+
+  private static func file(_ name: String, in folder: URL) -> URL? {
+    Disk.find(folder) { $0.hasPrefix("\(name).ko") }.first
   }
 
   /// Unpacked and without debugging sections: both would cost time at every start.

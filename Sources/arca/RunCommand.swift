@@ -56,6 +56,13 @@ struct RunCommand: ParsableCommand {
   @Option(help: "Run by this manifest instead of a derived one.")
   var manifest: String?
 
+  @Option(
+    name: [.short, .long],
+    help: ArgumentHelp(
+      "Share a folder of the host, untrusted; nothing in it is executed.",
+      valueName: "/host:/path[:ro]"))
+  var volume: [String] = []
+
   @OptionGroup(title: "Signatures") var signatures: SignatureOptions
 
   @Option(help: "Reach the manifest's key broker at HOST:PORT; its key is what counts.")
@@ -158,9 +165,36 @@ struct RunCommand: ParsableCommand {
     return request
   }
 
+  /// Takes over the folders to share.
+  private func share(_ request: inout RunRequest) throws {
+    for text in volume {
+      let parts = text.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
+      guard (2...3).contains(parts.count), parts[0].hasPrefix("/"), parts[1].hasPrefix("/"),
+        parts.count == 2 || ["ro", "rw"].contains(parts[2])
+      else {
+        throw ValidationError(
+          "--volume \(text): expected /HOST:/PATH[:ro]; encrypted volumes are named by the manifest"
+        )
+      }
+      let kind = try? FileManager.default.attributesOfItem(atPath: parts[0] + "/.")[.type]
+      guard kind as? FileAttributeType == .typeDirectory else {
+        throw ValidationError("--volume \(text): \(parts[0]) is no folder")
+      }
+      let isReadOnly = parts.last == "ro"
+      request.folders.append(
+        SharedFolder(source: parts[0], isReadOnly: isReadOnly, isRecursive: true))
+      request.input.folders.append(HostFolder(path: parts[1], isReadOnly: isReadOnly))
+    }
+    guard request.folders.count <= HostFolder.countMax else {
+      throw ValidationError(
+        "--volume: found \(request.folders.count), expected at most \(HostFolder.countMax)")
+    }
+  }
+
   /// Settles whose the workload's options are, now that the image is known.
   private func setWorkload(of request: inout RunRequest, _ image: PreparedImage) throws {
     let arguments = withoutTerminator(command)
+    try share(&request)
     if let manifest {
       request.manifest = try readManifest(manifest)
     } else {
@@ -168,6 +202,9 @@ struct RunCommand: ParsableCommand {
     }
     guard request.manifest != nil else {
       request.options = try workload.manifestOptions(command: arguments)
+      request.options.shareFolders += request.input.folders.map(\.path).filter {
+        !workload.shareFolder.contains($0)
+      }
       return
     }
     try workload.refuseOwnersOptions()

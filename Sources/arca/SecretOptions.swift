@@ -1,5 +1,3 @@
-import ArcaBytes
-import ArcaManifest
 import ArcaManifestText
 import ArgumentParser
 
@@ -28,44 +26,6 @@ struct SecretOptions: ParsableArguments {
     guard let keyBroker, !keyBrokerPin.isEmpty else {
       throw ValidationError("--key-broker and --key-broker-pin go together, and with --secret")
     }
-    let pins = try keyBrokerPin.map { text in
-      guard let digest = Hex.decode(text), digest.count == 32 else {
-        throw ValidationError("--key-broker-pin \(text): expected 64 hexadecimal digits")
-      }
-      return digest
-    }
-    options.keyBroker = KeyBrokerAccess(url: keyBroker, publicKeys: pins)
-    options.secrets = try secret.map(Self.secret)
-  }
-
-  private static func secret(_ text: String) throws -> Secret {
-    let fault = ValidationError(
-      "--secret \(text): expected kbs:///REPOSITORY/TYPE/TAG, a colon, and an absolute path "
-        + "(with :mode=OCTAL,uid=N,gid=N) or the name of a variable")
-    let scheme = "kbs:"
-    guard text.hasPrefix(scheme) else { throw fault }
-    let parts = text.dropFirst(scheme.count).split(
-      separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
-    guard parts.count >= 2 else { throw fault }
-    let resource = scheme + parts[0]
-    guard parts[1].hasPrefix("/") else {
-      guard parts.count == 2, !parts[1].isEmpty else { throw fault }
-      return Secret(resource: resource, target: .variable(String(parts[1])))
-    }
-    var (mode, uid, gid): (UInt32, UInt32, UInt32) = (0o400, 0, 0)
-    for option in parts.dropFirst(2).first?.split(separator: ",") ?? [] {
-      let pair = option.split(separator: "=", maxSplits: 1)
-      guard pair.count == 2, let value = UInt32(pair[1], radix: pair[0] == "mode" ? 8 : 10) else {
-        throw fault
-      }
-      switch pair[0] {
-      case "mode": mode = value
-      case "uid": uid = value
-      case "gid": gid = value
-      default: throw fault
-      }
-    }
-    return Secret(
-      resource: resource, target: .file(path: String(parts[1]), mode: mode, uid: uid, gid: gid))
+    try options.setKeyBroker(url: keyBroker, pins: keyBrokerPin, secrets: secret)
   }
 }

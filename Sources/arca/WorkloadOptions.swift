@@ -54,6 +54,12 @@ struct WorkloadOptions: ParsableArguments {
   @Flag(help: "Let the host run more programs beside the workload, as an engine's exec does.")
   var allowExec = false
 
+  @Option(
+    help: ArgumentHelp(
+      "Let the host share a folder of its own at this path: untrusted, and nothing in it is "
+        + "executed.", valueName: "path"))
+  var shareFolder: [String] = []
+
   @OptionGroup(title: "Secrets") var secrets: SecretOptions
 
   /// What the options, with `command` after the image's name, change about the derived manifest.
@@ -73,6 +79,7 @@ struct WorkloadOptions: ParsableArguments {
     options.rlimits = try ulimit.map(Self.limit)
     options.stopSignal = stopSignal
     options.allowsExecute = allowExec
+    options.shareFolders = shareFolder
     try secrets.apply(to: &options)
     for option in securityOpt {
       guard
@@ -94,7 +101,8 @@ struct WorkloadOptions: ParsableArguments {
       ("--tmpfs", !tmpfs.isEmpty), ("--cap-add", !capAdd.isEmpty),
       ("--cap-drop", !capDrop.isEmpty), ("--ulimit", !ulimit.isEmpty),
       ("--security-opt", !securityOpt.isEmpty), ("--stop-signal", stopSignal != nil),
-      ("--allow-exec", allowExec), ("--secret, --key-broker", !secrets.isEmpty),
+      ("--allow-exec", allowExec), ("--share-folder", !shareFolder.isEmpty),
+      ("--secret, --key-broker", !secrets.isEmpty),
     ]
     if let option = given.first(where: { $0.1 })?.0 {
       throw ValidationError("\(option): the workload's manifest says that; change it there")

@@ -26,6 +26,9 @@ import Testing
   @Test func inputComesBackAsItWas() throws {
     var input = HostInput(hostname: "web", terminal: .init(rows: 1, columns: 2))
     input.files = [HostFile(path: "/etc/hosts", mode: 0o644, content: [1, 2])]
+    input.folders = [
+      HostFolder(path: "/data", isReadOnly: true), HostFolder(path: "/srv/a", isReadOnly: false),
+    ]
     input.network = network
     #expect(try HostInput(decoding: input.encoded()) == input)
   }
@@ -49,6 +52,30 @@ import Testing
     var input = HostInput()
     input.files = [HostFile(path: path, mode: 0o600, content: [])]
     #expect(field { try HostInput(decoding: input.encoded()) } == "files.path")
+  }
+
+  @Test func foldersNeedARuleThatNamesThem() throws {
+    var allowed = manifest
+    allowed.hostMay.shareFolders = ["/data", "/srv/*"]
+    var input = HostInput()
+    for path in ["/data", "/srv/a"] {
+      input.folders = [HostFolder(path: path, isReadOnly: false)]
+      #expect(throws: Never.self) { try allowed.merged(with: input) }
+      #expect(field { try manifest.merged(with: input) } == "hostMay.shareFolders: \(path)")
+    }
+    for path in ["/data/a", "/srv", "/dat"] {
+      input.folders = [HostFolder(path: path, isReadOnly: false)]
+      #expect(field { try allowed.merged(with: input) } == "hostMay.shareFolders: \(path)")
+    }
+  }
+
+  @Test func foldersAreBounded() throws {
+    var input = HostInput()
+    input.folders = [HostFolder](
+      repeating: HostFolder(path: "/a", isReadOnly: false), count: HostFolder.countMax + 1)
+    #expect(field { try HostInput(decoding: input.encoded()) } == "folders")
+    input.folders = [HostFolder(path: "/a/..", isReadOnly: false)]
+    #expect(field { try HostInput(decoding: input.encoded()) } == "folders.path")
   }
 
   @Test func aNetworkNeedsARule() throws {

@@ -2,6 +2,7 @@
 # Runs containers through unchanged engines, with arca named as the runtime: engines.sh [ENGINE...]
 #
 #   ARCA              the program (default: out/bin/arca)
+#   ARCA_NETWORK_MIB  how much goes in each direction of each network (default: 32)
 #   ARCA_SOAK_CYCLES  how many create/start/kill/delete cycles the soak makes (default: 30)
 #   ARCA_TEST_IMAGES  where images are kept (default: ~/.cache/arca/test-images)
 #
@@ -23,9 +24,11 @@ image=arca.test/busybox:1
 failures=0
 containerd_pid=
 dockerd_pid=
+kbs_pid=
 
 cleanup() {
   podman rm -fa -t 0 >/dev/null 2>&1
+  [ -n "$kbs_pid" ] && kill "$kbs_pid"
   [ -n "$dockerd_pid" ] && kill "$dockerd_pid" && wait "$dockerd_pid"
   [ -n "$containerd_pid" ] && kill "$containerd_pid" && wait "$containerd_pid"
   grep -o " $work/[^ ]*" /proc/self/mountinfo | sort -r | xargs -r umount -l 2>/dev/null
@@ -122,6 +125,13 @@ image_archive() {
     skopeo copy -q "oci:$images/busybox" "docker-archive:$work/image.tar:$image" || fail "no image"
 }
 
+# Gives podman an image of the tests', once.
+load_image() {
+  [ -e "$work/$1.tar" ] && return
+  skopeo copy -q "oci:$images/$1" "docker-archive:$work/$1.tar:arca.test/$1:1"
+  podman load -q -i "$work/$1.tar" >/dev/null || fail "podman load"
+}
+
 test_podman() {
   local p=$work/p name=$image loop
   prepare_podman
@@ -173,8 +183,7 @@ test_pod() {
   prepare_podman
   podman network create pods >/dev/null || fail "podman network create"
   gateway=$(podman network inspect pods --format '{{(index .Subnets 0).Gateway}}')
-  skopeo copy -q "oci:$images/redis" "docker-archive:$work/redis.tar:arca.test/redis:1"
-  podman load -q -i "$work/redis.tar" >/dev/null || fail "podman load"
+  load_image redis
   serve='cd /tmp; echo $0 > index.html; busybox httpd -p $1 -h /tmp; echo up'
   # The shell's own connection: wget of a static busybox cannot resolve without libraries.
   serve="$serve; while busybox sleep 1; do exec 3<>/dev/tcp/$gateway/8092 && busybox sed \"s/^/\$2 /\" <&3; done"
@@ -210,6 +219,89 @@ END
   done
   kill "$served"
   expect 0 '*' "$p" kube down "$work/pod.yaml"
+}
+
+# Bytes in both directions by IPv4 and IPv6, through published ports, networks of small and large packets, a
+# link that goes down and comes up, and one that loses packets.
+test_network() {
+  local p=$work/p address=fd00:99::1 mtu kind link serve mebibytes=${ARCA_NETWORK_MIB:-32}
+  prepare_podman
+  load_image debian
+  sysctl -qw net.ipv6.conf.all.forwarding=1 net.ipv4.ip_forward=1
+  ip address add "$address/128" dev lo nodad
+  serve=$(cat "$here/transfer.py")
+  for mtu in 1280 9000; do
+    podman network create --ipv6 --subnet 10.98.0.0/24 --subnet fd00:98::/64 -o mtu=$mtu "mtu$mtu" >/dev/null ||
+      fail "podman network create"
+    expect 0 '*' "$p" run -d --name server --network "mtu$mtu" -p 127.0.0.1:8095:80 -p "[$address]:8095:80" \
+      arca.test/debian:1 python3 -c "$serve" serve 80
+    until_says server serving 1
+    for kind in send receive; do
+      expect 0 '*: equal*' python3 "$here/transfer.py" $kind 127.0.0.1 8095 "$mebibytes"
+      expect 0 '*: equal*' python3 "$here/transfer.py" $kind "$address" 8095 "$mebibytes"
+    done
+    if [ $mtu = 9000 ]; then
+      # The link of the container, which the host holds by the other end, goes down amid a transfer.
+      link=$(ip -o link show type veth | sed -n 's/^[0-9]*: \([^@]*\)@.*/\1/p' | head -n 1)
+      (sleep 1; ip link set "$link" down; sleep 2; ip link set "$link" up) &
+      expect 0 '*: equal*' python3 "$here/transfer.py" send 127.0.0.1 8095 "$mebibytes"
+      wait $!
+      # One packet in fifty is lost.
+      iptables -A FORWARD -m statistic --mode random --probability 0.02 -j DROP || fail "iptables"
+      expect 0 '*: equal*' python3 "$here/transfer.py" receive 127.0.0.1 8095 8
+      iptables -D FORWARD -m statistic --mode random --probability 0.02 -j DROP
+    fi
+    expect 0 '*' "$p" rm -f -t 0 server
+    expect 0 '*' "$p" network rm "mtu$mtu"
+  done
+}
+
+# Secrets and an encrypted volume from a key broker, which the launcher reaches over the container's
+# own network, beside the guest.
+test_broker() {
+  local p=$work/p kbs address=10.99.0.1 folder=$work/kbs command options annotations served digests keep
+  kbs=$(dirname "$arca")/arca-kbs
+  prepare_podman
+  load_image redis
+  podman network create secrets >/dev/null || fail "podman network create"
+  ip address add "$address/32" dev lo
+  expect 0 '*' "$p" run --rm --network none "$image" true # makes the simulated vendor
+  "$kbs" init --folder "$folder" --listen "$address:8443" --simulated-vendor "$ARCA_DATA/simulated-amd" \
+    >/dev/null || fail "arca-kbs init"
+  printf marked | "$kbs" resource set --folder "$folder" default/key/db - >/dev/null
+  head -c 32 /dev/urandom | "$kbs" resource set --folder "$folder" default/key/volume - >/dev/null
+  "$kbs" serve --folder "$folder" 2>"$work/kbs.log" &
+  kbs_pid=$!
+  busybox nc -ll -p 8092 -e echo 'reached the host' &
+  served=$!
+  command="echo \$TOKEN; exec 3<>/dev/tcp/$address/8092 && busybox cat <&3"
+  options=(--key-broker https://kbs.test:8443 --key-broker-pin "$("$kbs" pin --folder "$folder")"
+    --secret kbs:///default/key/db:TOKEN)
+  annotations=(--annotation dev.arca.key-broker=https://kbs.test:8443
+    --annotation "dev.arca.key-broker-pins=${options[3]}"
+    --annotation dev.arca.secrets=kbs:///default/key/db:TOKEN)
+  keep='busybox cat /data/kept 2>/dev/null; echo kept > /data/kept'
+  "$arca" manifest derive "${options[@]}" "oci:$images/redis" bash -c "$keep" > "$work/volume.yaml" ||
+    fail "arca manifest derive"
+  printf 'volumes:\n- {name: engines, destination: /data, key: "kbs:///default/key/volume"}\n' \
+    >> "$work/volume.yaml"
+  "$arca" volume create engines --size 64m >/dev/null || fail "arca volume create"
+  digests=$(jq -n --arg one "$(measured "${options[@]}" "oci:$images/redis" bash -c "$command")" \
+    --arg two "$("$arca" manifest digest "$work/volume.yaml")" '[$one, $two]')
+  "$arca" measure --json "oci:$images/redis" | jq --argjson digests "$digests" '{version: 1, rules: [
+    {name: "test", resources: ["default/key/*"], tees: ["snp"], workloads: $digests,
+     platforms: [{measurement: .platformMeasurement}], dangerouslyAcceptSimulatedEvidence: true}]}' |
+    "$kbs" policy install --folder "$folder" - >/dev/null || fail "arca-kbs policy install"
+  local run=("$p" run --rm --network secrets --add-host "kbs.test:$address")
+  expect 0 $'marked\nreached the host' "${run[@]}" "${annotations[@]}" arca.test/redis:1 bash -c "$command"
+  refused keyBrokerRefused "${run[@]}" "${annotations[@]}" arca.test/redis:1 bash -c 'echo $TOKEN'
+  run+=(--annotation "dev.arca.manifest=$work/volume.yaml")
+  expect 0 '' "${run[@]}" arca.test/redis:1 bash -c "$keep"
+  expect 0 kept "${run[@]}" arca.test/redis:1 bash -c "$keep"
+  refused 'manifest says that' "${run[@]}" "${annotations[@]}" arca.test/redis:1 bash -c "$keep"
+  kill "$served"
+  kill "$kbs_pid" && wait "$kbs_pid"
+  kbs_pid=
 }
 
 # start_containerd NAME SETTINGS: starts a daemon of its own, at $work/NAME.sock.
@@ -360,7 +452,7 @@ test_soak() {
   grep -q "$root" /proc/self/mountinfo && fail "soak: mounts are left"
 }
 
-for name in "${@:-podman pod containerd cri docker soak}"; do
+for name in "${@:-podman pod network broker containerd cri docker soak}"; do
   for test in $name; do
     echo "$test"
     "test_$test"

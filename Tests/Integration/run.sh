@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Boots real guests with the built arca: run.sh [TEST...]; without names, every test.
+# Boots real guests with the built arca: run.sh [TEST...]; without names, every test but `soak`, which
+# looks at the whole machine, and `crowd`, which takes minutes.
 #
 #   ARCA              the program (default: out/bin/arca)
 #   ARCA_STREAM_MIB   how much goes through each standard stream (default: 64)
@@ -394,7 +395,6 @@ test_soak() {
   [ -z "$left" ] || fail "left after $runs runs, $killed of them killed: $left"
 }
 
-# Not among the tests that run without names: on two cores under TCG it takes minutes.
 test_crowd() {
   local count=${ARCA_CROWD:-100} i pids=()
   for i in $(seq "$count"); do
@@ -409,7 +409,7 @@ test_crowd() {
 
 bash "$here/images/make-images.sh" "$images" || { echo "the test images could not be made" >&2; exit 1; }
 tests=("$@")
-[ $# -gt 0 ] || tests=(images streams terminal life silent manifest outer tamper identity attest tdx hardware tools soak)
+[ $# -gt 0 ] || tests=(images streams terminal life silent manifest outer tamper identity attest tdx sgx hardware tools)
 for name in "${tests[@]}"; do
   echo "integration: $name"
   "test_$name"

@@ -4,7 +4,7 @@ import ArcaTEE
 import Foundation
 
 /// What becomes of each mount of a bundle (docs/oci-runtime.md, "Mounts").
-struct BundleMounts {
+package struct BundleMounts {
   private static let filesBytesMax = 768 << 10
   /// File systems of the kernel that the guest makes for itself.
   private static let kernelTypes: Set<String> = [
@@ -20,17 +20,22 @@ struct BundleMounts {
   private static let engineFiles: Set<String> = ["/etc/hosts", "/etc/hostname", "/etc/resolv.conf"]
 
   /// File systems in memory, part of a derived manifest.
-  var temporary: [TemporaryMount] = []
+  private(set) package var temporary: [TemporaryMount] = []
   /// Files that the host hands in.
-  var files: [HostFile] = []
+  private(set) package var files: [HostFile] = []
+  /// Folders that the guest mounts, and where.
+  private(set) package var folders: [(shared: SharedFolder, path: String)] = []
 
   /// Sorts the mounts of `spec`, refusing what neither a rule nor the table has a place for.
   ///
   /// - Parameters:
   ///   - mounts: The bundle's mounts.
-  ///   - rules: What the manifest lets the host do; nil where it is derived.
+  ///   - rules: What the manifest lets the host do.
+  ///   - isDerived: Whether the mounts of file systems in memory go into a derived manifest.
   /// - Throws: ``RuntimeError``, with the line of a manifest that would allow it.
-  init(_ mounts: [BundleSpec.Mount], rules: HostRules?) throws(RuntimeError) {
+  package init(
+    _ mounts: [BundleSpec.Mount], rules: HostRules, isDerived: Bool
+  ) throws(RuntimeError) {
     var bytesLeft = Self.filesBytesMax
     for mount in mounts {
       let destination = URL(fileURLWithPath: mount.destination).standardizedFileURL.path
@@ -44,27 +49,53 @@ struct BundleMounts {
       }
       if Self.left.contains(destination) { continue }
       if type == "tmpfs", !isBind {
-        if rules == nil { temporary.append(try Self.temporary(mount, destination)) }
+        if isDerived { temporary.append(try Self.temporary(mount, destination)) }
         continue
       }
       guard isBind, let source = mount.source else {
         throw RuntimeError(
           .unsupported, "mount \(destination): a guest cannot mount a \(type) of the host's")
       }
-      let patterns = rules?.writeFiles ?? []
-      guard patterns.contains(where: { Self.covers($0, destination) }) else {
+      if rules.shareFolders.contains(where: { Self.covers($0, destination) }),
+        isFolder(source) == true
+      {
+        let options = mount.options ?? []
+        let shared = SharedFolder(
+          source: source, isReadOnly: options.contains("ro"),
+          isRecursive: options.contains("rbind"))
+        folders.append((shared, destination))
+      } else if rules.writeFiles.contains(where: { Self.covers($0, destination + "/") }) {
+        try copyTree(source, destination, &bytesLeft)
+      } else if !Self.isAnonymousVolume(source) {
         throw RuntimeError(
           .manifest,
           "mount \(destination) of the host's \(source): no rule of the manifest allows it; "
             + "`hostMay: {writeFiles: [\"\(destination)/*\"]}` would let its files be copied in, "
-            + "as untrusted input")
+            + "`hostMay: {shareFolders: [\"\(destination)\"]}` would let it be shared, both as "
+            + "untrusted input; without a manifest, the annotation dev.arca.share-folders does the "
+            + "latter")
       }
-      try copyTree(source, destination, &bytesLeft)
+    }
+    guard folders.count <= HostFolder.countMax else {
+      throw RuntimeError(
+        .unsupported,
+        "mounts: \(folders.count) folders to share, expected at most \(HostFolder.countMax)")
     }
   }
 
+  /// Whether `path`, or with a slash at its end what is beneath it, falls under `pattern`.
   private static func covers(_ pattern: String, _ path: String) -> Bool {
-    pattern == path || (pattern.hasSuffix("*") && (path + "/").hasPrefix(pattern.dropLast()))
+    pattern == path || pattern + "/" == path
+      || (pattern.hasSuffix("*") && path.hasPrefix(pattern.dropLast()))
+  }
+
+  /// Whether `source` is a volume that an engine made because the image's configuration names one,
+  /// and nobody else: the guest then keeps those files where it keeps all others.
+  private static func isAnonymousVolume(_ source: String) -> Bool {
+    var parts = source.split(separator: "/")
+    if parts.last == "_data" { parts.removeLast() }
+    guard let name = parts.popLast(), parts.last == "volumes" else { return false }
+    return name.count == 64 && name.allSatisfy { $0.isHexDigit && !$0.isUppercase }
   }
 
   private static func temporary(

@@ -9,6 +9,8 @@ import Foundation
 struct BundleWorkload {
   let manifest: WorkloadManifest
   let input: HostInput
+  /// The folders that the host input's are, in its order.
+  let folders: [SharedFolder]
 
   init(_ spec: BundleSpec, image: PreparedImage) throws(RuntimeError) {
     guard let process = spec.process, let args = process.args, !args.isEmpty else {
@@ -16,7 +18,10 @@ struct BundleWorkload {
     }
     try Self.refuseImpossible(spec)
     let owners = try Self.ownersManifest(spec)
-    let mounts = try BundleMounts(spec.mounts ?? [], rules: owners?.hostMay)
+    var rules = owners?.hostMay ?? HostRules()
+    if owners == nil { rules.shareFolders = spec.words("dev.arca.share-folders") }
+    let mounts = try BundleMounts(spec.mounts ?? [], rules: rules, isDerived: owners == nil)
+    folders = mounts.folders.map(\.shared)
     let hostname = spec.nameOfHost
     var input = HostInput()
     if let owners {
@@ -35,6 +40,9 @@ struct BundleWorkload {
       // What engines write for every container is no request; a manifest may do without it.
       owners == nil || owners?.hostMay.writeFiles.isEmpty == false
         || !ManifestOptions.hostWrittenFiles.contains(file.path)
+    }
+    input.folders = mounts.folders.map {
+      HostFolder(path: $0.path, isReadOnly: $0.shared.isReadOnly)
     }
     if process.terminal == true {
       input.terminal = HostInput.TerminalSize(
@@ -60,12 +68,15 @@ struct BundleWorkload {
     given.gid = process.user?.gid ?? 0
     given.additionalGids = process.user?.additionalGids ?? []
     given.umask = process.user?.umask ?? 0o022
-    given.capabilities = process.capabilities.map { $0.bounding ?? [] }
+    given.capabilities = process.capabilities.map {
+      ($0.bounding ?? []).filter { LinuxNames.capability($0) != nil }
+    }
     given.hostname = spec.nameOfHost
     var options = ManifestOptions()
     options.readOnly = spec.root?.readonly ?? false
     options.noNewPrivileges = process.noNewPrivileges ?? false
     options.mounts = temporary
+    options.shareFolders = spec.words("dev.arca.share-folders")
     options.allowsExecute = spec.annotations?["dev.arca.allow-exec"] == "true"
     // Engines set these two for every container, to values of the host's.
     for limit in process.rlimits ?? []
@@ -76,7 +87,12 @@ struct BundleWorkload {
       options.rlimits.append(
         ResourceLimit(resource: number, soft: limit.soft, hard: limit.hard))
     }
-    do {
+    do throws(ManifestTextError) {
+      if let url = spec.annotations?["dev.arca.key-broker"] {
+        try options.setKeyBroker(
+          url: url, pins: spec.words("dev.arca.key-broker-pins"),
+          secrets: spec.words("dev.arca.secrets"))
+      }
       return try deriveManifest(
         root: image.rootFilesystem, process: given, passwd: image.passwd, options: options)
     } catch {
@@ -93,6 +109,12 @@ struct BundleWorkload {
   /// The manifest of the annotation `dev.arca.manifest`: a path, or base64 of its text.
   private static func ownersManifest(_ spec: BundleSpec) throws(RuntimeError) -> WorkloadManifest? {
     guard let value = spec.annotations?["dev.arca.manifest"] else { return nil }
+    for name in ["allow-exec", "share-folders", "key-broker", "key-broker-pins", "secrets"]
+    where spec.annotations?["dev.arca.\(name)"] != nil {
+      throw RuntimeError(
+        .manifest, "annotation dev.arca.\(name): the workload's manifest says that; change it there"
+      )
+    }
     do {
       if value.hasPrefix("/") {
         let text = try System.contents(value, max: 4 << 20)
@@ -125,6 +147,7 @@ struct BundleWorkload {
         "network: the host's own was asked for (--network host), but a guest has a kernel, and so "
           + "a network, of its own; use a bridge, or --network none")
     }
+    try NamespacePaths.check(namespaces)
     guard !namespaces.contains(where: { $0.type == "user" }) else {
       throw RuntimeError(
         .unsupported,
@@ -150,6 +173,11 @@ struct BundleWorkload {
 }
 
 extension BundleSpec {
+  /// The words of an annotation, between spaces; none where it is not there.
+  fileprivate func words(_ annotation: String) -> [String] {
+    (annotations?[annotation] ?? "").split(whereSeparator: \.isWhitespace).map(String.init)
+  }
+
   /// The host name; in a pod it is the sandbox's, of which the variable alone tells.
   fileprivate var nameOfHost: String? {
     if let hostname, !hostname.isEmpty { return hostname }

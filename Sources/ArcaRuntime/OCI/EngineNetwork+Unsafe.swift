@@ -21,7 +21,15 @@ struct EngineNetwork {
   private static let routesMax = 512
 
   /// Joins the namespace of the launcher's process, for good, and connects its interfaces.
-  static func join(launcher: Int32) throws(RuntimeError) -> EngineNetwork {
+  ///
+  /// - Parameters:
+  ///   - launcher: The process.
+  ///   - callsBroker: Whether the launcher connects to a key broker, in this namespace.
+  /// - Returns: what the guest is given.
+  /// - Throws: ``RuntimeError/Code/state`` where the kernel refuses, `unsupported` above the bounds.
+  static func join(
+    launcher: Int32, callsBroker: Bool
+  ) throws(RuntimeError) -> EngineNetwork {
     // Containers of one pod are made at the same time.
     let lock: Int32
     do {
@@ -64,8 +72,22 @@ struct EngineNetwork {
       try network.connect(
         link, tap, others, addresses.prefix(addressCount).filter { $0.index == link.index },
         routes.prefix(routeCount).filter { $0.index == link.index })
+      if callsBroker { try SharedInterface.admitLaunchers(link.index) }
     }
+    if callsBroker { try network.choosePorts() }
     return network
+  }
+
+  /// Has this namespace's own kernel, and so the launcher, connect from ports that no guest uses.
+  private func choosePorts() throws(RuntimeError) {
+    let (path, ports) = ("/proc/sys/net/ipv4/ip_local_port_range", SharedInterface.launcherPorts)
+    do {
+      let file = try System.open(path, O_WRONLY)
+      defer { close(file) }
+      try System.writeAll(file, Array("\(ports.lowerBound) \(ports.upperBound)".utf8))
+    } catch {
+      throw RuntimeError(error)
+    }
   }
 
   private mutating func connect(

@@ -11,12 +11,12 @@ extension OCIStore {
   public func create(_ line: OCICommandLine) throws(RuntimeError) {
     let id = try line.id()
     let folder = folder(id)
-    guard !isAccessible(folder, F_OK) else {
-      throw RuntimeError(.name, "container \(id) already exists", exitStatus: 1)
-    }
+    sweep()
+    let lock = try begin(id)
+    defer { close(lock) }
     let bundle = URL(fileURLWithPath: line.value("bundle") ?? ".").path
-    let spec = try BundleSpec(bundle: bundle)
     do throws(RuntimeError) {
+      let spec = try BundleSpec(bundle: bundle)
       try makeFolder(folder + "/job")
       try makeFolder(folder + "/run")
       if spec.isSandbox {
@@ -29,6 +29,27 @@ extension OCIStore {
       try? FileManager.default.removeItem(atPath: folder)
       throw error
     }
+  }
+
+  /// Makes the folder of a new container, and locks it until it has a record, as which it counts.
+  ///
+  /// One without a record and a lock is what a killed `create` left.
+  private func begin(_ id: String) throws(RuntimeError) -> Int32 {
+    let folder = folder(id)
+    let file = folder + "/lock"
+    if isAccessible(folder, F_OK) {
+      guard !isAccessible(folder + "/record", F_OK), let lock = try tryLockFile(file) else {
+        throw RuntimeError(.name, "container \(id) already exists", exitStatus: 1)
+      }
+      defer { close(lock) }
+      try runtime().remove(id)
+      try remove(folder: id)
+    }
+    try makeFolder(folder)
+    guard let lock = try tryLockFile(file) else {
+      throw RuntimeError(.name, "container \(id) already exists", exitStatus: 1)
+    }
+    return lock
   }
 
   /// A pod's sandbox holds namespaces and runs nothing of anyone's: it is an ordinary container.
@@ -96,12 +117,21 @@ extension OCIStore {
     launch.keyBroker = workload.manifest.brokerEndpoint
     launch.hardware = hardware?.launch
     launch.vmm = hardware?.vmm ?? []
+    launch.folders = workload.folders.count
+    if launch.folders > 0 { try installation.requireFolderSharing() }
+    // From here on, QEMU's own locks keep them from others.
+    let volumes = try workload.manifest.volumes.map { volume throws(RuntimeError) in
+      try VolumeStore(installation).take(volume.name)
+    }
+    defer { withExtendedLifetime(volumes) {} }
+    launch.volumes = volumes.count
     let outer = OuterContainer(
       id: id, folder: folder, root: try OuterRoot(installation).prepare(),
       guest: installation.guest, rootFilesystem: image.rootfsPath,
+      volumes: volumes.map(\.disk),
       simulatedKey: kind.isSimulated ? try installation.simulatedKey(kind) : nil,
       hardware: hardware, accelerator: accelerator,
-      limitedMemoryMiB: limits.memoryMiB, engine: spec)
+      limitedMemoryMiB: limits.memoryMiB, folders: workload.folders, engine: spec)
     var record = OCIContainerRecord(
       id: id, bundle: bundle, annotations: spec.annotations ?? [:])
     record.workloadDigest = workload.manifest.digest
@@ -126,7 +156,8 @@ extension OCIStore {
     }
     guard workload.manifest.hasNetwork else { return }
     // The engine's hooks have run by now, so the namespace is as the engine wants it.
-    let network = try EngineNetwork.join(launcher: Int32(try state(id).pid))
+    let network = try EngineNetwork.join(
+      launcher: Int32(try state(id).pid), callsBroker: launch.keyBroker != nil)
     guard !network.taps.isEmpty else { return }
     launch.taps = network.taps
     launch.hardwareAddresses = network.hardwareAddresses

@@ -72,7 +72,8 @@ public struct QEMUOptions: Sendable {
       "-serial", "chardev:console",
     ] + monitor + [
       "-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
-    ] + volumes.enumerated().flatMap(volumeDisk) + interfaces.enumerated().flatMap(network)
+    ] + volumes.enumerated().flatMap(volumeDisk) + (0..<launch.folders).flatMap(sharedFolder)
+      + interfaces.enumerated().flatMap(network)
   }
 
   /// The guest finds a volume's disk by its serial number.
@@ -84,6 +85,16 @@ public struct QEMUOptions: Sendable {
       "driver=raw,node-name=volume\(index),file.driver=file,file.locking=on,file.filename="
         + escaped(path),
       "-device", "virtio-blk-pci,drive=volume\(index),serial=volume-\(index)",
+    ]
+  }
+
+  /// QEMU itself serves the folder, with the owners that the workload gives its files.
+  private func sharedFolder(_ index: Int) -> [String] {
+    [
+      "-fsdev",
+      "local,id=folder\(index),path=\(OuterPath.folder(index)),security_model=passthrough,"
+        + "multidevs=remap",
+      "-device", "virtio-9p-pci,fsdev=folder\(index),mount_tag=folder-\(index)" + virtio,
     ]
   }
 

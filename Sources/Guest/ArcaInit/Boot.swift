@@ -66,6 +66,7 @@ private func runWorkload(
   var volumes = try Volumes(manifest.volumes, keys: secrets, order.broker, over: &channel)
   try root.enter(manifest.rootFilesystem)
   try ContainerEnvironment.make(for: manifest)
+  try ContainerEnvironment.mount(input.folders)
   try ContainerEnvironment.write(input.files)
   try volumes.mount()
   defer { volumes.close() }
@@ -101,6 +102,7 @@ private func loadModules(
   var parts: [String] = []
   if manifest.rootFilesystem.encryptionKey != nil { parts.append("encryption") }
   if !manifest.volumes.isEmpty { parts.append("volumes") }
+  if !input.folders.isEmpty { parts.append("folders") }
   if input.network != nil { parts.append("network") }
   try Modules.load(parts: parts)
 }

@@ -86,6 +86,15 @@ enum ContainerEnvironment {
     }
   }
 
+  /// Mounts what the host shares, by its place in the list; no program of it can be executed.
+  static func mount(_ folders: [HostFolder]) throws(InitError) {
+    for (index, folder) in folders.enumerated() {
+      try mount(
+        "folder-\(index)", folder.path, "9p", strict | (folder.isReadOnly ? ARCA_MS_RDONLY : 0),
+        "trans=virtio,version=9p2000.L,cache=mmap")
+    }
+  }
+
   private static func remountReadOnly(_ path: String, _ flags: Int) throws(SystemError) {
     try System.mount("", path, "", ARCA_MS_REMOUNT | ARCA_MS_BIND | ARCA_MS_RDONLY | flags)
   }

@@ -53,6 +53,7 @@ enum Enclave {
       ("terminal", .hostInput, input.terminal != nil),
       ("network", .hostInput, input.network != nil),
       ("files", .hostInput, !input.files.isEmpty),
+      ("folders", .hostInput, !input.folders.isEmpty),
     ]
     for (name, failure, isNeeded) in needs where isNeeded {
       throw InitError(failure, "\(name): an enclave has no kernel of its own to serve it")
