@@ -43,8 +43,12 @@ enum RuntimeCommands {
     }
     let id = try line.id()
     switch line.operation {
-    case .create: try store.create(line)
-    case .run: return Int32(try store.run(line))
+    case .create:
+      warn(store, line)
+      try store.create(line)
+    case .run:
+      warn(store, line)
+      return Int32(try store.run(line))
     case .state: print(json(try store.state(id)))
     case .kill:
       let signal = line.arguments.dropFirst().first ?? "TERM"
@@ -54,6 +58,11 @@ enum RuntimeCommands {
     case .exec: return try store.execute(line)
     case .ps: try store.pass(["ps", id], to: id)
     case .update: try store.update(line)
+    case .events:
+      try store.events(line) { text in
+        // At once, whatever standard output is.
+        try? FileHandle.standardOutput.write(contentsOf: Data("\(text)\n".utf8))
+      }
     default:
       throw RuntimeError(.unsupported, "\(line.operation.rawValue): not supported")
     }
@@ -77,14 +86,25 @@ enum RuntimeCommands {
     return (try? encoder.encode(value)).map { String(decoding: $0, as: UTF8.self) } ?? "{}"
   }
 
-  /// To standard error, and to the engine's log in the format that it asked for.
+  /// To standard error, and to the engine's log.
   private static func report(_ error: RuntimeError, _ line: OCICommandLine) {
     // One that stands for a program has told the process that waits for it.
     guard line.value(OCIStore.reporter) == nil else { return }
     complain("\(error)")
-    guard let path = line.value("log"), !path.isEmpty else { return }
+    log("error", "\(error)", line)
+  }
+
+  /// To the engine's log or, where there is none, to standard error, which may be the container's.
+  private static func warn(_ store: OCIStore, _ line: OCICommandLine) {
+    for text in store.warnings(line) where !log("warning", text, line) { complain(text) }
+  }
+
+  /// Adds a line to the engine's log, in the format that it asked for; false where it has none.
+  @discardableResult
+  private static func log(_ level: String, _ message: String, _ line: OCICommandLine) -> Bool {
+    guard let path = line.value("log"), !path.isEmpty else { return false }
     let time = ISO8601DateFormatter().string(from: Date())
-    var text = "time=\"\(time)\" level=error msg=\"\(error)\"\n"
+    var text = "time=\"\(time)\" level=\(level) msg=\"\(message)\"\n"
     if line.value("log-format") == "json" {
       struct Entry: Encodable {
         let level: String
@@ -93,16 +113,17 @@ enum RuntimeCommands {
       }
       let encoder = JSONEncoder()
       encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-      let entry = Entry(level: "error", msg: "\(error)", time: time)
-      guard let bytes = try? encoder.encode(entry) else { return }
+      let entry = Entry(level: level, msg: message, time: time)
+      guard let bytes = try? encoder.encode(entry) else { return false }
       text = String(decoding: bytes, as: UTF8.self) + "\n"
     }
     if !FileManager.default.fileExists(atPath: path) {
       _ = FileManager.default.createFile(atPath: path, contents: nil)
     }
-    guard let file = FileHandle(forWritingAtPath: path) else { return }
+    guard let file = FileHandle(forWritingAtPath: path) else { return false }
     _ = try? file.seekToEnd()
     try? file.write(contentsOf: Data(text.utf8))
+    return true
   }
 
   private static func writeSpec(_ folder: String) throws(RuntimeError) {
