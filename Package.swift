@@ -18,16 +18,24 @@ let embedded: [SwiftSetting] =
     .unsafeFlags(["-wmo", "-Osize", "-Xfrontend", "-function-sections"]),
   ]
 
+// What only hosts and verifiers do with formats that both ends know.
+func hostOnly(_ files: String...) -> [String] { isGuest ? files : [] }
+
 // Modules that both ends compile: no Foundation, no crypto, no system calls.
 func shared(_ settings: [SwiftSetting]) -> [Target] {
   [
-    .target(name: "ArcaBytes", swiftSettings: settings),
+    .target(
+      name: "ArcaBytes", exclude: hostOnly("CBOR+Encode.swift"), swiftSettings: settings),
     .target(name: "ArcaWire", dependencies: ["ArcaBytes"], swiftSettings: settings),
-    .target(name: "ArcaManifest", dependencies: ["ArcaBytes"], swiftSettings: settings),
+    .target(
+      name: "ArcaManifest", dependencies: ["ArcaBytes"],
+      exclude: hostOnly("WorkloadManifest+Encode.swift", "HostInput+Encode.swift"),
+      swiftSettings: settings),
     .target(
       name: "TEEEvidence", dependencies: ["ArcaBytes"],
-      // Verifiers alone read event logs.
-      exclude: isGuest ? ["EventLog"] : [],
+      exclude: hostOnly(
+        "EventLog", "Quote/Quote.swift", "Quote/CertificationData.swift",
+        "SNP/SNPReport+Encode.swift"),
       swiftSettings: settings),
     .target(
       name: "ArcaAttester", dependencies: ["ArcaBytes", "TEEEvidence"], swiftSettings: settings),

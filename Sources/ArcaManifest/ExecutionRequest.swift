@@ -13,13 +13,6 @@ public struct ExecutionRequest: Sendable {
     self.terminal = terminal
   }
 
-  /// The deterministic CBOR of the request.
-  public func encoded() -> [UInt8] {
-    var entries = [CBOR.Entry("process", process.cbor)]
-    if let terminal { entries.append(CBOR.Entry("terminal", terminal.cbor)) }
-    return CBOR.map(entries).encoded()
-  }
-
   /// Reads a request, refusing what its schema does not know.
   public init(decoding encoded: [UInt8]) throws(ManifestError) {
     let value: CBOR
@@ -50,13 +43,6 @@ public struct ExecutionRequest: Sendable {
 }
 
 extension HostInput.TerminalSize {
-  var cbor: CBOR {
-    .map([
-      CBOR.Entry("rows", .unsigned(UInt64(rows))),
-      CBOR.Entry("columns", .unsigned(UInt64(columns))),
-    ])
-  }
-
   init(_ source: FieldReader) throws(ManifestError) {
     var fields = source
     rows = UInt16(try fields.unsigned("rows", max: 65_535))

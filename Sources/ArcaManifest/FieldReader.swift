@@ -105,11 +105,3 @@ extension CBOR.Entry {
     self.init(Array(key.utf8), value)
   }
 }
-
-extension CBOR {
-  static func text(_ string: String) -> CBOR { .text(Array(string.utf8)) }
-
-  static func texts(_ strings: [String]) -> CBOR {
-    .array(strings.map { .text($0) })
-  }
-}

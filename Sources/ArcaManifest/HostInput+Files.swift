@@ -25,14 +25,6 @@ public struct HostFile: Sendable, Equatable {
     self.content = content
   }
 
-  var cbor: CBOR {
-    .map([
-      CBOR.Entry("path", .text(path)), CBOR.Entry("mode", .unsigned(UInt64(mode))),
-      CBOR.Entry("uid", .unsigned(UInt64(uid))), CBOR.Entry("gid", .unsigned(UInt64(gid))),
-      CBOR.Entry("content", .bytes(content)),
-    ])
-  }
-
   init(_ source: FieldReader) throws(ManifestError) {
     var fields = source
     path = try fields.cleanPath("path")
@@ -59,10 +51,6 @@ public struct HostFolder: Sendable, Equatable {
   public init(path: String, isReadOnly: Bool) {
     self.path = path
     self.isReadOnly = isReadOnly
-  }
-
-  var cbor: CBOR {
-    .map([CBOR.Entry("path", .text(path)), CBOR.Entry("readOnly", .bool(isReadOnly))])
   }
 
   init(_ source: FieldReader) throws(ManifestError) {
@@ -128,13 +116,6 @@ public struct HostNetwork: Sendable, Equatable {
     self.routes = routes
   }
 
-  var cbor: CBOR {
-    .map([
-      CBOR.Entry("interfaces", .array(interfaces.map { $0.cbor })),
-      CBOR.Entry("routes", .array(routes.map { $0.cbor })),
-    ])
-  }
-
   init(_ source: FieldReader) throws(ManifestError) {
     var fields = source
     interfaces = []
@@ -152,14 +133,6 @@ public struct HostNetwork: Sendable, Equatable {
 }
 
 extension HostNetwork.Interface {
-  fileprivate var cbor: CBOR {
-    .map([
-      CBOR.Entry("name", .text(name)), CBOR.Entry("mac", .bytes(hardwareAddress)),
-      CBOR.Entry("mtu", .unsigned(UInt64(mtu))),
-      CBOR.Entry("addresses", .array(addresses.map { .bytes($0) })),
-    ])
-  }
-
   fileprivate init(_ source: FieldReader) throws(ManifestError) {
     var fields = source
     name = try fields.text("name", max: 15)
@@ -181,13 +154,6 @@ extension HostNetwork.Interface {
 }
 
 extension HostNetwork.Route {
-  fileprivate var cbor: CBOR {
-    .map([
-      CBOR.Entry("interface", .unsigned(UInt64(interface))),
-      CBOR.Entry("destination", .bytes(destination)), CBOR.Entry("gateway", .bytes(gateway)),
-    ])
-  }
-
   fileprivate init(_ source: FieldReader) throws(ManifestError) {
     var fields = source
     interface = UInt32(try fields.unsigned("interface", max: 255))

@@ -43,20 +43,6 @@ public struct HostInput: Sendable, Equatable {
     self.terminal = terminal
   }
 
-  /// The deterministic CBOR of the input.
-  public func encoded() -> [UInt8] {
-    var entries = [CBOR.Entry("env", .texts(env))]
-    if let args { entries.append(CBOR.Entry("args", .texts(args))) }
-    if let hostname { entries.append(CBOR.Entry("hostname", .text(hostname))) }
-    if let terminal {
-      entries.append(CBOR.Entry("terminal", terminal.cbor))
-    }
-    if !files.isEmpty { entries.append(CBOR.Entry("files", .array(files.map { $0.cbor }))) }
-    if !folders.isEmpty { entries.append(CBOR.Entry("folders", .array(folders.map { $0.cbor }))) }
-    if let network { entries.append(CBOR.Entry("network", network.cbor)) }
-    return CBOR.map(entries).encoded()
-  }
-
   /// Reads host input, refusing what its schema does not know.
   public init(decoding encoded: [UInt8]) throws(ManifestError) {
     let value: CBOR

@@ -42,9 +42,6 @@ public struct WorkloadManifest: Sendable, Equatable {
     self.mounts = mounts
     self.hostMay = hostMay
   }
-
-  /// The workload digest: SHA-256 of the deterministic CBOR, 32 bytes.
-  public var digest: [UInt8] { ManifestDigest.sha256(encoded()) }
 }
 
 /// An EROFS image and its dm-verity tree on one block device, tree behind data, 4096-byte blocks.

@@ -128,14 +128,14 @@ private struct Identity {
         workload = report.hostData
         fields = ("REPORT_DATA", "HOST_DATA")
       case .tdxQuote:
-        guard case .tdx(let report) = try Quote(evidence).body else {
+        guard case .tdx(let report) = try QuoteBody(of: evidence) else {
           throw EvidenceError(.unknownType, "quote of an SGX enclave", at: 4)
         }
         reportData = report.reportData
         workload = report.mrConfigID
         fields = ("REPORTDATA", "MRCONFIGID")
       case .sgxQuote:
-        guard case .sgx(let report) = try Quote(evidence).body else {
+        guard case .sgx(let report) = try QuoteBody(of: evidence) else {
           throw EvidenceError(.unknownType, "quote of a trust domain", at: 4)
         }
         reportData = report.reportData

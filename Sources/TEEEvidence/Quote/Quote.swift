@@ -4,15 +4,10 @@
 /// Sources: DCAP ECDSA Quote library API, appendix A.4; TDX DCAP Quoting Library API, appendix A.3.
 public struct Quote: Equatable, Sendable {
   /// Quotes larger than this are refused; real ones have about 5,000 bytes.
-  public static let byteCountMax = 1 << 20
+  public static let byteCountMax = QuoteBody.quoteByteCountMax
 
   /// What the quote is about.
-  public enum Body: Equatable, Sendable {
-    /// An SGX enclave.
-    case sgx(EnclaveReport)
-    /// A TDX trust domain.
-    case tdx(TDReport)
-  }
+  public typealias Body = QuoteBody
 
   /// Version, kind of TEE and quoting enclave.
   public let header: QuoteHeader
@@ -48,7 +43,7 @@ public struct Quote: Equatable, Sendable {
     }
     var reader = FieldReader(bytes[...])
     header = try QuoteHeader(&reader)
-    body = try Quote.body(&reader, header)
+    body = try QuoteBody(&reader, header)
     signedBytes = bytes[..<reader.offset]
     let count = try reader.u32("signature data length")
     let start = reader.offset
@@ -66,24 +61,6 @@ public struct Quote: Equatable, Sendable {
     qeAuthenticationData = try inner.array("QE authentication data", Int(authenticationCount))
     certification = try CertificationData(&inner)
     try inner.expectEnd("quote signature data")
-  }
-
-  private static func body(_ reader: inout FieldReader, _ header: QuoteHeader)
-    throws(EvidenceError) -> Body
-  {
-    guard header.version == 5 else {
-      return header.tee == .sgx
-        ? .sgx(try EnclaveReport(&reader)) : .tdx(try TDReport(&reader, is15: false))
-    }
-    let type = try reader.u16("body type")
-    let count = Int(try reader.u32("body size"))
-    switch (type, count, header.tee) {
-    case (1, EnclaveReport.byteCount, .sgx): return .sgx(try EnclaveReport(&reader))
-    case (2, TDReport.byteCount10, .tdx): return .tdx(try TDReport(&reader, is15: false))
-    case (3, TDReport.byteCount15, .tdx): return .tdx(try TDReport(&reader, is15: true))
-    default:
-      throw EvidenceError(.invalid, "body type and size", at: QuoteHeader.byteCount)
-    }
   }
 
   /// Versions 4 and 5 wrap the QE report and what certifies it in certification data of type 6.

@@ -1,6 +1,8 @@
 import ArcaBytes
 
-extension SNPReport {
+// What verifiers and simulated devices do with reports; a guest is compiled without this file.
+
+extension SNPReport: Equatable {
   /// The bytes that the signature covers, the first 672, with reserved bytes zero.
   public func signedBytes() -> [UInt8] {
     var writer = ByteWriter(capacity: Self.byteCount)
@@ -46,6 +48,12 @@ extension SNPReport {
     return writer.bytes
   }
 
+  /// Compares every field.
+  public static func == (left: Self, right: Self) -> Bool {
+    left.encoded() == right.encoded() && left.reservedIsZero == right.reservedIsZero
+      && left.tailIsZero == right.tailIsZero
+  }
+
   // A field keeps its width whatever it was set to.
   private func field(_ value: [UInt8], _ count: Int, _ writer: inout ByteWriter) {
     writer.append(value.prefix(count))
@@ -53,16 +61,7 @@ extension SNPReport {
   }
 }
 
-/// The launch policy of an SNP guest (AMD 56860, POLICY).
-public struct SNPPolicy: Sendable, Equatable {
-  /// The 64 bits as reported.
-  public let rawValue: UInt64
-
-  /// Takes the 64 bits as reported.
-  public init(rawValue: UInt64) {
-    self.rawValue = rawValue
-  }
-
+extension SNPPolicy {
   /// Lowest minor version of the ABI that the guest runs on.
   public var abiMinor: UInt8 { UInt8(truncatingIfNeeded: rawValue) }
   /// Lowest major version of the ABI that the guest runs on.

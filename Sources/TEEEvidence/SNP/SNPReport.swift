@@ -4,7 +4,7 @@ import ArcaBytes
 ///
 /// Version 4 is read as version 3: it changed no offset. TCB fields stay eight bytes, since their
 /// layout depends on the product, which a version 2 report does not name.
-public struct SNPReport: Sendable, Equatable {
+public struct SNPReport: Sendable {
   /// Length of a report, in bytes.
   public static let byteCount = 1184
   /// How many of its first bytes the signature covers.
@@ -145,10 +145,15 @@ public struct SNPReport: Sendable, Equatable {
   ) throws(BytesError) {
     if try !reader.slice(count).allSatisfy({ $0 == 0 }) { reservedIsZero = false }
   }
+}
 
-  /// Compares every field.
-  public static func == (left: Self, right: Self) -> Bool {
-    left.encoded() == right.encoded() && left.reservedIsZero == right.reservedIsZero
-      && left.tailIsZero == right.tailIsZero
+/// The launch policy of an SNP guest (AMD 56860, POLICY).
+public struct SNPPolicy: Sendable, Equatable {
+  /// The 64 bits as reported.
+  public let rawValue: UInt64
+
+  /// Takes the 64 bits as reported.
+  public init(rawValue: UInt64) {
+    self.rawValue = rawValue
   }
 }

@@ -25,8 +25,8 @@ public enum GramineQuote {
     guard type.utf8.elementsEqual(named) else { throw .type(Array(named)) }
     let data = folder + "/user_report_data"
     do { try files.write(data, reportData) } catch { throw .file(data, error) }
-    let quote = try read("quote", Quote.byteCountMax + 1, &files)
-    guard !quote.isEmpty, quote.count <= Quote.byteCountMax else { throw .size }
+    let quote = try read("quote", QuoteBody.quoteByteCountMax + 1, &files)
+    guard !quote.isEmpty, quote.count <= QuoteBody.quoteByteCountMax else { throw .size }
     return quote
   }
 

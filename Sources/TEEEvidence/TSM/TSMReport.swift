@@ -77,8 +77,8 @@ public struct TSMReport: Equatable, Sendable {
     } catch {
       throw .file("inblob", error)
     }
-    let document = try read("outblob", Quote.byteCountMax + 1, folder, &files)
-    guard !document.isEmpty, document.count <= Quote.byteCountMax else { throw .size }
+    let document = try read("outblob", QuoteBody.quoteByteCountMax + 1, folder, &files)
+    guard !document.isEmpty, document.count <= QuoteBody.quoteByteCountMax else { throw .size }
     var auxiliary: [UInt8] = []
     if provider == .snp {
       auxiliary = try read("auxblob", SNPCertificateTable.bytesMax + 1, folder, &files)

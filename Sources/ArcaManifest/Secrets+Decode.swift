@@ -1,13 +1,6 @@
 import ArcaBytes
 
 extension KeyBrokerAccess {
-  var cbor: CBOR {
-    .map([
-      CBOR.Entry("url", .text(url)),
-      CBOR.Entry("publicKeys", .array(publicKeys.map { .bytes($0) })),
-    ])
-  }
-
   init(_ source: FieldReader) throws(ManifestError) {
     var fields = source
     let url = try fields.text("url", max: 512)
@@ -26,18 +19,6 @@ extension KeyBrokerAccess {
 }
 
 extension Secret {
-  var cbor: CBOR {
-    let resource = CBOR.Entry("resource", .text(self.resource))
-    switch target {
-    case .file(let path, let mode, let uid, let gid):
-      return .map([
-        resource, CBOR.Entry("path", .text(path)), CBOR.Entry("mode", .unsigned(UInt64(mode))),
-        CBOR.Entry("uid", .unsigned(UInt64(uid))), CBOR.Entry("gid", .unsigned(UInt64(gid))),
-      ])
-    case .variable(let name): return .map([resource, CBOR.Entry("env", .text(name))])
-    }
-  }
-
   init(_ source: FieldReader) throws(ManifestError) {
     var fields = source
     let resource = try fields.resource("resource")
@@ -60,13 +41,6 @@ extension Secret {
 }
 
 extension EncryptedVolume {
-  var cbor: CBOR {
-    .map([
-      CBOR.Entry("name", .text(name)), CBOR.Entry("destination", .text(destination)),
-      CBOR.Entry("key", .text(key)), CBOR.Entry("readOnly", .bool(isReadOnly)),
-    ])
-  }
-
   init(_ source: FieldReader) throws(ManifestError) {
     var fields = source
     let name = try fields.text("name", max: 63)
@@ -90,13 +64,6 @@ extension EncryptedVolume {
 }
 
 extension WorkloadRules {
-  var cbor: CBOR {
-    .map([
-      CBOR.Entry("getEvidence", .bool(getEvidence)), CBOR.Entry("getToken", .bool(getToken)),
-      CBOR.Entry("getResources", .texts(getResources)),
-    ])
-  }
-
   init(_ source: FieldReader) throws(ManifestError) {
     var fields = source
     self.init()

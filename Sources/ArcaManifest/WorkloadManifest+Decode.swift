@@ -1,30 +1,6 @@
 import ArcaBytes
 
 extension WorkloadManifest {
-  /// The deterministic CBOR of the manifest.
-  public func encoded() -> [UInt8] {
-    var entries = [
-      CBOR.Entry("version", .unsigned(Self.schemaVersion)),
-      CBOR.Entry("rootFilesystem", rootFilesystem.cbor),
-      CBOR.Entry("process", process.cbor),
-      CBOR.Entry("hostname", .text(hostname)),
-      CBOR.Entry("mounts", .array(mounts.map { $0.cbor })),
-      CBOR.Entry("hostMay", hostMay.cbor),
-    ]
-    if let keyBroker { entries.append(CBOR.Entry("keyBroker", keyBroker.cbor)) }
-    if !secrets.isEmpty {
-      entries.append(CBOR.Entry("secrets", .array(secrets.map { $0.cbor })))
-    }
-    if !volumes.isEmpty {
-      entries.append(CBOR.Entry("volumes", .array(volumes.map { $0.cbor })))
-    }
-    if hasNetwork { entries.append(CBOR.Entry("network", .bool(true))) }
-    if !workloadMay.allowsNothing {
-      entries.append(CBOR.Entry("workloadMay", workloadMay.cbor))
-    }
-    return CBOR.map(entries).encoded()
-  }
-
   /// Reads a manifest, refusing what the schema does not know and values out of their bounds.
   public init(decoding encoded: [UInt8]) throws(ManifestError) {
     guard encoded.count <= Self.bytesMax else { throw ManifestError(.value, "manifest size") }
@@ -79,20 +55,6 @@ extension WorkloadManifest {
 }
 
 extension RootFilesystem {
-  var cbor: CBOR {
-    var entries = [
-      CBOR.Entry("rootHash", .bytes(rootHash)),
-      CBOR.Entry("salt", .bytes(salt)),
-      CBOR.Entry("dataBlocks", .unsigned(dataBlocks)),
-      CBOR.Entry("hashStartBlock", .unsigned(hashStartBlock)),
-      CBOR.Entry("writableBytes", .unsigned(writableBytes)),
-    ]
-    if let encryptionKey {
-      entries.append(CBOR.Entry("encryptionKey", .text(encryptionKey)))
-    }
-    return .map(entries)
-  }
-
   init(_ source: FieldReader) throws(ManifestError) {
     var fields = source
     let rootHash = try fields.bytes("rootHash", max: 32)
@@ -116,22 +78,6 @@ extension RootFilesystem {
 extension WorkloadProcess {
   static let argsMax = 4096
   static let argBytesMax = 131_071
-
-  var cbor: CBOR {
-    .map([
-      CBOR.Entry("args", .texts(args)),
-      CBOR.Entry("env", .texts(env)),
-      CBOR.Entry("cwd", .text(cwd)),
-      CBOR.Entry("uid", .unsigned(UInt64(uid))),
-      CBOR.Entry("gid", .unsigned(UInt64(gid))),
-      CBOR.Entry("additionalGids", .array(additionalGids.map { .unsigned(UInt64($0)) })),
-      CBOR.Entry("umask", .unsigned(UInt64(umask))),
-      CBOR.Entry("capabilities", .unsigned(capabilities)),
-      CBOR.Entry("rlimits", .array(rlimits.map { $0.cbor })),
-      CBOR.Entry("noNewPrivileges", .bool(noNewPrivileges)),
-      CBOR.Entry("stopSignal", .unsigned(UInt64(stopSignal))),
-    ])
-  }
 
   init(_ source: FieldReader) throws(ManifestError) {
     var fields = source
@@ -171,14 +117,6 @@ extension WorkloadProcess {
 }
 
 extension ResourceLimit {
-  var cbor: CBOR {
-    .map([
-      CBOR.Entry("resource", .unsigned(UInt64(resource))),
-      CBOR.Entry("soft", .unsigned(soft)),
-      CBOR.Entry("hard", .unsigned(hard)),
-    ])
-  }
-
   init(_ source: FieldReader) throws(ManifestError) {
     var fields = source
     let resource = UInt8(try fields.unsigned("resource", max: 15))
@@ -191,14 +129,6 @@ extension ResourceLimit {
 }
 
 extension TemporaryMount {
-  var cbor: CBOR {
-    .map([
-      CBOR.Entry("destination", .text(destination)),
-      CBOR.Entry("sizeBytes", .unsigned(sizeBytes)),
-      CBOR.Entry("mode", .unsigned(UInt64(mode))),
-    ])
-  }
-
   init(_ source: FieldReader) throws(ManifestError) {
     var fields = source
     let destination = try fields.cleanPath("destination")
@@ -211,21 +141,6 @@ extension TemporaryMount {
 }
 
 extension HostRules {
-  var cbor: CBOR {
-    var entries = [
-      CBOR.Entry("replaceArgs", .bool(replaceArgs)),
-      CBOR.Entry("setEnv", .texts(setEnv)),
-      CBOR.Entry("setHostname", .bool(setHostname)),
-      CBOR.Entry("attachTerminal", .bool(attachTerminal)),
-      CBOR.Entry("sendInput", .bool(sendInput)),
-      CBOR.Entry("receiveOutput", .bool(receiveOutput)),
-    ]
-    if execute { entries.append(CBOR.Entry("execute", .bool(true))) }
-    if !writeFiles.isEmpty { entries.append(CBOR.Entry("writeFiles", .texts(writeFiles))) }
-    if !shareFolders.isEmpty { entries.append(CBOR.Entry("shareFolders", .texts(shareFolders))) }
-    return .map(entries)
-  }
-
   init(_ source: FieldReader) throws(ManifestError) {
     var fields = source
     let replaceArgs = try fields.bool("replaceArgs")
