@@ -100,12 +100,16 @@ public struct Container: Sendable {
     }
   }
 
-  func removeFolder() {
-    // Renamed first, so that nobody sees a half-removed one.
+  func removeFolder() throws(RuntimeError) {
+    // Renamed first, so that nobody sees a half-removed one; what is left of it is swept.
     let doomed =
       URL(fileURLWithPath: folder).deletingLastPathComponent().path
       + "/.old-\(record.id)"
-    try? renameFile(folder, doomed)
+    do throws(RuntimeError) {
+      try renameFile(folder, doomed)
+    } catch {
+      if isAccessible(folder, F_OK) { throw error }
+    }
     try? FileManager.default.removeItem(atPath: doomed)
   }
 }

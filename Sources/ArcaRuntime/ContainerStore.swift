@@ -31,12 +31,13 @@ public struct ContainerStore: Sendable {
           + "\(record.name)) or choose another")
     }
     let temporary = "\(base)/.new-\(record.id)"
-    try makeFolder(temporary + "/job")
-    try makeFolder(temporary + "/run")
-    let lock = try lockFile(temporary + "/lock")
     do {
+      try makeFolder(temporary + "/job")
+      try makeFolder(temporary + "/run")
+      let lock = try lockFile(temporary + "/lock")
       try System.replace(temporary + "/record", with: record.encoded())
       try renameFile(temporary, "\(base)/\(record.id)")
+      return Container(record: record, folder: "\(base)/\(record.id)", lock: lock)
     } catch let error as TEEError {
       throw RuntimeError(error)
     } catch let error as RuntimeError {
@@ -44,7 +45,6 @@ public struct ContainerStore: Sendable {
     } catch {
       throw RuntimeError(.state, "\(error)")
     }
-    return Container(record: record, folder: "\(base)/\(record.id)", lock: lock)
   }
 
   private static func isName(_ name: String) -> Bool {
@@ -78,16 +78,19 @@ public struct ContainerStore: Sendable {
 
   /// Ends what is left of containers that nobody looks after any more.
   func sweep() throws(RuntimeError) {
-    for name in System.names(in: base) {
+    try sweepUnfinished()
+    for name in System.names(in: base) where !name.hasPrefix(".new-") {
       let folder = "\(base)/\(name)"
       guard let lock = try? tryLockFile(folder + "/lock") else { continue }
       defer { close(lock) }
       // The folder may have been renamed or removed between listing and locking it.
       guard isSameFile(lock, folder + "/lock") else { continue }
-      guard !name.hasPrefix("."), let container = Container(folder: folder) else {
+      guard !name.hasPrefix("."), isAccessible(folder + "/record", F_OK) else {
         try? FileManager.default.removeItem(atPath: folder)
         continue
       }
+      // One that cannot be read now may be read later, and be ended then.
+      guard let container = Container(folder: folder) else { continue }
       if container.result == nil {
         try OCIRuntime(installation).remove(container.record.id)
         var status = container.status ?? LaunchStatus()
@@ -99,8 +102,17 @@ public struct ContainerStore: Sendable {
         }
         try container.finish(status)
       }
-      if container.record.isRemoved { container.removeFolder() }
+      if container.record.isRemoved { try? container.removeFolder() }
     }
+  }
+
+  /// Removes what killed processes left of containers that they were making.
+  private func sweepUnfinished() throws(RuntimeError) {
+    let names = System.names(in: base).filter { $0.hasPrefix(".new-") }
+    // Who makes a container holds this lock first, and the one of its folder only later.
+    guard !names.isEmpty, let lock = try tryLockFile(installation.state + "/lock") else { return }
+    defer { close(lock) }
+    for name in names { try? FileManager.default.removeItem(atPath: "\(base)/\(name)") }
   }
 
   /// Removes a container that does not run; one that has gone since is fine.
@@ -111,6 +123,6 @@ public struct ContainerStore: Sendable {
         .running, "container \(container.record.name): it runs; stop it first, or use --force")
     }
     defer { close(lock) }
-    container.removeFolder()
+    try container.removeFolder()
   }
 }

@@ -102,6 +102,7 @@ extension Installation {
       for (name, content) in try files() {
         try System.replace("\(temporary)/\(name)", with: content, mode: 0o600)
       }
+      try synchronizeFileSystem(of: temporary)
       try renameFile(temporary, folder)
     } catch let error as RuntimeError {
       throw error

@@ -196,3 +196,5 @@ int arca_lock(int descriptor, int wait) {
     if (errno != EINTR) return -errno;
   return 0;
 }
+
+int arca_sync_file_system(int descriptor) { return syncfs(descriptor) == 0 ? 0 : -errno; }

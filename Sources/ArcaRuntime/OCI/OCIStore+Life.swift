@@ -82,9 +82,22 @@ extension OCIStore {
         try runtime.remove(id)
       }
     }
+    sweep()
+    try remove(folder: id)
+  }
+
+  /// Removes a container's folder, moved away first so that nobody sees half of one.
+  func remove(folder id: String) throws(RuntimeError) {
     let doomed = "\(root)/.old-\(id)"
-    try? renameFile(folder(id), doomed)
+    try renameFile(folder(id), doomed)
     try? FileManager.default.removeItem(atPath: doomed)
+  }
+
+  /// Removes what is left of folders whose removal was broken off.
+  func sweep() {
+    for name in System.names(in: root) where name.hasPrefix(".old-") {
+      try? FileManager.default.removeItem(atPath: "\(root)/\(name)")
+    }
   }
 
   /// `run`: all of a container's life, with the caller's standard streams.

@@ -17,6 +17,17 @@ package enum System {
   package static func read(
     _ descriptor: Int32, into buffer: inout [UInt8], max count: Int
   ) throws(TEEError) -> Transfer {
+    let (result, failure) = readOnce(descriptor, into: &buffer, max: count)
+    if result > 0 { return .bytes(result) }
+    // A terminal whose other end has gone answers with EIO.
+    if result == 0 || failure == EIO || failure == ECONNRESET { return .end }
+    if failure == EAGAIN { return .wouldBlock }
+    throw TEEError(.system, "read", systemError: failure)
+  }
+
+  private static func readOnce(
+    _ descriptor: Int32, into buffer: inout [UInt8], max count: Int
+  ) -> (Int, Int32) {
     var result = 0
     var failure: Int32 = 0
     // SAFETY: the pointer is used only inside the closure, for at most its capacity of bytes.
@@ -27,20 +38,27 @@ package enum System {
       } while failure == EINTR
       initialized = max(0, result)
     }
-    if result > 0 { return .bytes(result) }
-    if result == 0 || failure == EIO || failure == ECONNRESET { return .end }
-    if failure == EAGAIN { return .wouldBlock }
-    throw TEEError(.system, "read", systemError: failure)
+    return (result, failure)
   }
 
   /// Writes at most `count` bytes of `bytes` from `start` on.
   package static func write(
     _ descriptor: Int32, _ bytes: [UInt8], from start: Int, max count: Int
   ) throws(TEEError) -> Transfer {
+    let (result, failure) = writeOnce(descriptor, bytes, from: start, max: count)
+    if result >= 0 { return .bytes(result) }
+    if failure == EAGAIN { return .wouldBlock }
+    if failure == EPIPE || failure == ECONNRESET || failure == EIO { return .end }
+    throw TEEError(.system, "write", systemError: failure)
+  }
+
+  private static func writeOnce(
+    _ descriptor: Int32, _ bytes: [UInt8], from start: Int, max count: Int
+  ) -> (Int, Int32) {
     var result = 0
     var failure: Int32 = 0
     let length = min(count, bytes.count - start)
-    guard start >= 0, length > 0 else { return .bytes(0) }
+    guard start >= 0, length > 0 else { return (0, 0) }
     // SAFETY: start and length were just bounded by the array's count.
     unsafe bytes.withUnsafeBytes { space in
       repeat {
@@ -48,10 +66,7 @@ package enum System {
         failure = result < 0 ? errno : 0
       } while failure == EINTR
     }
-    if result >= 0 { return .bytes(result) }
-    if failure == EAGAIN { return .wouldBlock }
-    if failure == EPIPE || failure == ECONNRESET || failure == EIO { return .end }
-    throw TEEError(.system, "write", systemError: failure)
+    return (result, failure)
   }
 
   /// Writes all of `bytes` to a blocking descriptor.
@@ -141,26 +156,41 @@ package enum System {
     defer { close(descriptor) }
     var all: [UInt8] = []
     var chunk: [UInt8] = []
-    while case .bytes = try read(descriptor, into: &chunk, max: 1 << 20) {
+    while true {
+      // Half of a file is none: an input/output error is no end here.
+      let (result, failure) = readOnce(descriptor, into: &chunk, max: 1 << 20)
+      guard result >= 0 else { throw TEEError(.system, "read \(path)", systemError: failure) }
+      if result == 0 { return all }
       all.append(contentsOf: chunk)
       guard all.count <= bound else {
         throw TEEError(.description, "\(path) has more than \(bound) bytes")
       }
     }
-    return all
   }
 
-  /// Replaces the file `path` by one with `bytes`, at once: a reader sees the old or the new one.
+  /// Replaces the file `path` by one with `bytes`, at once: a reader sees the old or the new one,
+  /// and where that fails, only the old one is there.
   package static func replace(
     _ path: String, with bytes: [UInt8], mode: mode_t = 0o644
   ) throws(TEEError) {
     let temporary = path + ".new"
     let descriptor = try open(temporary, O_WRONLY | O_CREAT | O_TRUNC, mode: mode)
     defer { close(descriptor) }
-    try writeAll(descriptor, bytes)
-    // SAFETY: both strings are passed as NUL-terminated copies that live through the call.
-    guard unsafe rename(temporary, path) == 0 else {
-      throw TEEError(.system, "rename to \(path)", systemError: errno)
+    do throws(TEEError) {
+      var start = 0
+      while start < bytes.count {
+        let (result, failure) = writeOnce(descriptor, bytes, from: start, max: .max)
+        guard result >= 0 else { throw TEEError(.system, "write \(path)", systemError: failure) }
+        start += result
+      }
+      // SAFETY: both strings are passed as NUL-terminated copies that live through the call.
+      guard unsafe rename(temporary, path) == 0 else {
+        throw TEEError(.system, "rename to \(path)", systemError: errno)
+      }
+    } catch {
+      // SAFETY: as above.
+      _ = unsafe unlink(temporary)
+      throw error
     }
   }
 

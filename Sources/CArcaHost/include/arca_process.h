@@ -50,3 +50,7 @@ int64_t arca_terminal_size(int descriptor);
 
 // Takes (non-blocking) an exclusive flock: 0, or the negated errno.
 int arca_lock(int descriptor, int wait);
+
+// Puts on disk what was written to the file system that the descriptor's file is on; 0, or the
+// negated errno.
+int arca_sync_file_system(int descriptor);
