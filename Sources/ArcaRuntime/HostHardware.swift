@@ -2,7 +2,7 @@ import ArcaTEE
 import Foundation
 
 /// What a launch on hardware takes from the host into the outer container.
-struct HostHardware {
+package struct HostHardware {
   /// A device node.
   struct Device {
     let path: String
@@ -35,7 +35,7 @@ struct HostHardware {
     }
     if kind == .sgx {
       devices = [try Self.device(OuterPath.enclaveDevice)]
-      mounts = [Mount(source: OuterPath.enclaveService, target: OuterPath.enclaveService)]
+      mounts = Self.enclaveMounts
       vmm = []
       launch = HardwareLaunch(cpuModel: "", policy: 0)
       return
@@ -70,6 +70,21 @@ struct HostHardware {
     launch.hasSession = request.sessionFolder != nil
     launch.hasQuoteService = hasService
     self.launch = launch
+  }
+
+  /// Where quotes of an enclave come from.
+  private static var enclaveMounts: [Mount] {
+    [Mount(source: OuterPath.enclaveService, target: OuterPath.enclaveService)]
+  }
+
+  /// What Gramine needs to build an enclave, whose device has this number, and to get quotes of it.
+  package init(enclaveDevice number: (major: Int64, minor: Int64)) {
+    devices = [
+      Device(path: OuterPath.enclaveDevice, major: number.major, minor: number.minor)
+    ]
+    mounts = Self.enclaveMounts
+    vmm = []
+    launch = HardwareLaunch(cpuModel: "", policy: 0)
   }
 
   /// The QEMU object that makes the kind.

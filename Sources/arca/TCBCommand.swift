@@ -38,11 +38,12 @@ struct TCBCommand: ParsableCommand {
     let installation = Installation()
     let kind = try launchKind(tee, installation)
     let prepared = try prepareImage(image)
-    let digest =
-      try manifest.map { try readManifest($0).digest }
-      ?? workload.derivedManifest(of: prepared, command).digest
+    let own =
+      try manifest.map { try readManifest($0) } ?? workload.derivedManifest(of: prepared, command)
     let base = try withExtendedLifetime(prepared) {
-      try TrustedComputingBase(kind, image: prepared, workload: digest, installation)
+      kind.isEnclave
+        ? try TrustedComputingBase(enclave: kind, own, image: prepared, installation)
+        : try TrustedComputingBase(kind, image: prepared, workload: own.digest, installation)
     }
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
@@ -60,12 +61,14 @@ struct TCBCommand: ParsableCommand {
   private func show(_ base: TrustedComputingBase) {
     print("TEE: \(base.tee)\(base.simulated ? " (simulated: the host is trusted too)" : "")")
     print("workload digest: \(base.workloadDigest)")
-    section("booted", base.booted)
-    print("  kernel command line: \(base.kernelCommandLine)")
+    section(base.initrd.isEmpty ? "in the enclave" : "booted", base.booted)
+    if !base.kernelCommandLine.isEmpty {
+      print("  kernel command line: \(base.kernelCommandLine)")
+    }
     if let options = base.kernelOptions {
       print("  kernel options (\(options.count)): \(options.joined(separator: " "))")
     }
-    section("initrd", base.initrd)
+    if !base.initrd.isEmpty { section("initrd", base.initrd) }
     print("\nArca's own code: \(base.linesOfCodeInAll) lines")
     for (module, lines) in base.linesOfCode.sorted(by: { $0.key < $1.key }) {
       print("  \(column("\(lines)", 8)) \(module)")
@@ -74,7 +77,7 @@ struct TCBCommand: ParsableCommand {
     for package in base.packages { print("  \(package.name) \(package.version)") }
     print("\nmessages from the host: \(base.hostMessages.count)")
     print("  \(base.hostMessages.joined(separator: " "))")
-    print("\ndevices")
+    if !base.devices.isEmpty { print("\ndevices") }
     for device in base.devices { print("  \(device)") }
     if let files = base.image.files {
       section("image, root hash \(base.image.rootHash)", files)

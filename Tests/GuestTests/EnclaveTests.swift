@@ -74,7 +74,7 @@ extension GuestTests {
       manifest.hostMay.attachTerminal = true
       var input = HostInput()
       input.terminal = HostInput.TerminalSize(rows: 24, columns: 80)
-      expectFailure(try open(manifest, input), .manifest)
+      expectFailure(try open(manifest, input), .hostInput)
     }
 
     @Test(arguments: HostileHostTests.Malformed.allCases)

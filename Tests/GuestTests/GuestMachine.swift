@@ -88,25 +88,25 @@ final class GuestMachine {
     try #require(isConnected)
   }
 
-  /// Starts arca-init as an enclave's first program, with `environment` and the channel as
-  /// descriptor 3; the root is this machine's.
-  init(enclave environment: [String: String]) throws {
+  /// Hands the channel on as descriptor 3.
+  static let inheritedLine = """
+    import os, socket, sys
+    line = socket.socket(socket.AF_UNIX)
+    line.connect(sys.argv[1])
+    os.dup2(line.detach(), 3)
+    os.set_inheritable(3, True)
+    os.execve(sys.argv[2], ["arca-init"], dict(os.environ))
+    """
+
+  /// Starts arca-init as an enclave's first program by a Python script, with `environment`; the
+  /// root is this machine's.
+  init(enclave environment: [String: String], by script: String = inheritedLine) throws {
     folder = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     let path = folder.appending(path: "channel").path
     socket = try #require(HostSocket(path: path))
     process.executableURL = URL(filePath: "/usr/bin/python3")
-    process.arguments = [
-      "-c",
-      """
-      import os, socket, sys
-      line = socket.socket(socket.AF_UNIX)
-      line.connect(sys.argv[1])
-      os.dup2(line.detach(), 3)
-      os.set_inheritable(3, True)
-      os.execve(sys.argv[2], ["arca-init"], dict(os.environ))
-      """, path, Self.guest.appending(path: "arca-init").path,
-    ]
+    process.arguments = ["-c", script, path, Self.guest.appending(path: "arca-init").path]
     process.environment = environment
     try process.run()
     let isConnected = socket.accept(milliseconds: Self.timeoutMilliseconds)
@@ -197,7 +197,7 @@ final class GuestMachine {
   }
 
   /// A quote, version 3 (SGX) or 4, whose signature data is empty of sense but of the right form.
-  private static func quote(_ body: [UInt8], _ tee: QuoteHeader.TEE) -> [UInt8] {
+  static func quote(_ body: [UInt8], _ tee: QuoteHeader.TEE) -> [UInt8] {
     var writer = ByteWriter()
     writer.u16(tee == .sgx ? 3 : 4)
     writer.u16(2)

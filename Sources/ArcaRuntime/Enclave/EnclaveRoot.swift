@@ -7,7 +7,7 @@ import Foundation
 ///
 /// Gramine mounts over it in the enclave. Without Gramine the outer container does: the image's
 /// folder is mounted read-only, with the places to mount upon laid over it.
-struct EnclaveRoot {
+package struct EnclaveRoot {
   private static let devices = ["full", "null", "random", "urandom", "zero"]
   private static let links = [
     ("fd", "/proc/self/fd"), ("stdin", "/proc/self/fd/0"), ("stdout", "/proc/self/fd/1"),
@@ -30,7 +30,7 @@ struct EnclaveRoot {
 
   /// What Gramine opens: its own files, the image's folder as it is, and what it reads about the
   /// machine.
-  init(_ image: UnpackedImage, servedBy gramine: Gramine) {
+  package init(folder: String, servedBy gramine: Gramine) {
     let plain = ["nosuid", "nodev", "noexec"]
     let bind = { (target: String, source: String) in
       RuntimeSpec.Mount(
@@ -38,7 +38,7 @@ struct EnclaveRoot {
     }
     mounts = [
       RuntimeSpec.Mount("/sys", type: "sysfs", source: "sysfs", options: ["ro"] + plain),
-      bind(OuterPath.gramine, gramine.folder), bind(OuterPath.enclaveRoot, image.folder),
+      bind(OuterPath.gramine, gramine.folder), bind(OuterPath.enclaveRoot, folder),
     ]
     capabilities = Self.gramineCapabilities
   }
@@ -126,5 +126,17 @@ struct EnclaveRoot {
         throw RuntimeError(.state, "\(points)\(path): cannot be made")
       }
     }
+  }
+}
+
+extension OuterContainer {
+  /// The container of an enclave that Gramine serves; `hardware` is nil in simulation.
+  package init(
+    id: String, folder: String, root: String, guest: String, enclave: EnclaveRoot,
+    hardware: HostHardware?, simulatedKey: String?
+  ) {
+    self.init(
+      id: id, folder: folder, root: root, guest: guest, rootFilesystem: "",
+      simulatedKey: simulatedKey, hardware: hardware, accelerator: .tcg, enclave: enclave)
   }
 }

@@ -16,6 +16,9 @@ public struct Gramine: Sendable, Equatable {
   /// The folder of the programs.
   public let folder: String
 
+  /// Gramine in `folder`.
+  package init(folder: String) { self.folder = folder }
+
   /// The Gramine that can run enclaves of `kind`, or nil.
   public static func find(
     for kind: LaunchKind, environment: [String: String] = ProcessInfo.processInfo.environment

@@ -53,7 +53,7 @@ struct PreparedEnclave {
     } catch {
       throw RuntimeError(error)
     }
-    if let gramine = enclave.gramine { return EnclaveRoot(image, servedBy: gramine) }
+    if let gramine = enclave.gramine { return EnclaveRoot(folder: image.folder, servedBy: gramine) }
     return try EnclaveRoot(
       image, enclave.manifest, program: installation.enclaveProgram, points: folder + "/points")
   }

@@ -46,9 +46,10 @@ public struct TrustedComputingBase: Codable, Sendable, Equatable {
   public let arcaVersion: String
   /// The workload digest, hexadecimal.
   public let workloadDigest: String
-  /// What is booted: firmware where the kind has one, kernel, initrd.
+  /// What is booted: firmware where the kind has one, kernel, initrd; of an enclave, what is in it
+  /// besides the image.
   public let booted: [File]
-  /// The kernel's command line, without what depends on the launch.
+  /// The kernel's command line, without what depends on the launch; empty where there is no kernel.
   public let kernelCommandLine: String
   /// The options that a kernel of Arca's own was built with; Debian's are those of its package.
   public let kernelOptions: [String]?
@@ -65,16 +66,11 @@ public struct TrustedComputingBase: Codable, Sendable, Equatable {
   /// The workload's root file system.
   public let image: Image
 
-  /// Collects it from the installation's guest and a prepared image.
+  /// Collects it from the installation's guest and a prepared image, for a kind that is a machine.
   public init(
     _ kind: LaunchKind, image prepared: PreparedImage, workload: [UInt8],
     _ installation: Installation
   ) throws(RuntimeError) {
-    guard !kind.isEnclave else {
-      throw RuntimeError(
-        .unsupported,
-        "\(kind.rawValue): arca tcb lists what virtual machines boot; use another kind")
-    }
     let release = try installation.release()
     tee = kind.rawValue
     simulated = kind.isSimulated
@@ -111,7 +107,7 @@ public struct TrustedComputingBase: Codable, Sendable, Equatable {
   /// Lines of code of arca-init in all.
   public var linesOfCodeInAll: Int { linesOfCode.values.reduce(0, +) }
 
-  private static func contents(_ path: String) throws(RuntimeError) -> [UInt8] {
+  static func contents(_ path: String) throws(RuntimeError) -> [UInt8] {
     guard let content = FileManager.default.contents(atPath: path) else {
       throw RuntimeError(.installation, "\(path): not found; run `make guest`, or set ARCA_LIB")
     }

@@ -3,7 +3,7 @@ import CArcaHost
 import Glibc
 
 /// A running QEMU or enclave: the launcher's ends of its channel and console, and its process.
-struct VMM {
+package struct VMM {
   let pid: Int32
   let channel: Int32
   /// The serial console and QEMU's own standard output and error; -1 where there is no machine.
