@@ -161,12 +161,16 @@ test_podman() {
   expect 0 '*' "$p" inspect one
   expect 0 '*' "$p" restart -t 5 one
   until_says one up 2
+  local id
+  id=$(podman inspect one --format '{{.Id}}')
+  expect 0 '*"pids":{"current":*"type":"stats"}' \
+    "$arca" --root "$ARCA_STATE/runtime" events --stats "$id"
   expect 0 '*' "$p" stop -t 20 one
+  refused "container $id" "$arca" --root "$ARCA_STATE/runtime" events "$id"
   expect 0 3 "$p" inspect one --format '{{.State.ExitCode}}'
   expect 0 '*' "$p" rm one
 
   expect 0 '*' "$p" run -d --name two --network none "$name" sh -c "$loop"
-  local id
   id=$(podman inspect two --format '{{.Id}}')
   same_digest "$ARCA_STATE/runtime" "$id" "oci:$images/busybox" sh -c "$loop"
   refused 'hostMay.execute' "$p" exec two ls
