@@ -94,7 +94,7 @@ def start(guest, archive, image=None, memory=512, volume=None, tap=None):
     process = subprocess.Popen(
         ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",
          "-vga", "none", "-machine", "q35,usb=off,vmport=off,smbus=off,sata=off",
-         "-accel", "kvm" if kvm else "tcg,tb-size=128", "-cpu", "host" if kvm else "max",
+         "-accel", "kvm" if kvm else "tcg,tb-size=128", "-cpu", "host" if kvm else "max,-erms,-fsrm",
          "-smp", "1", "-m", f"{memory}M", "-kernel", f"{guest}/vmlinux", "-initrd", archive,
          "-append", pathlib.Path(f"{guest}/cmdline").read_text().strip(), *devices,
          "-device", "virtio-serial-pci,max_ports=2",

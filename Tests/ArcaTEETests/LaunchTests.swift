@@ -18,7 +18,7 @@ struct LaunchTests {
     let expected = """
       /usr/bin/qemu-system-x86_64 -nodefaults -no-user-config -no-reboot -display none -vga none \
       -name arca -machine q35,usb=off,vmport=off,smbus=off,sata=off -accel tcg,tb-size=128 \
-      -cpu max -smp 2 -m 512M -kernel /arca/guest/vmlinux -initrd /arca/guest/initrd \
+      -cpu max,-erms,-fsrm -smp 2 -m 512M -kernel /arca/guest/vmlinux -initrd /arca/guest/initrd \
       -append console=ttyS0 arca.tee=sim-snp \
       -blockdev driver=raw,node-name=rootfs,read-only=on,file.driver=file,file.filename=/a,,b \
       -device virtio-blk-pci,drive=rootfs -device virtio-serial-pci,max_ports=2 \
