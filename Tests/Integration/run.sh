@@ -264,8 +264,10 @@ test_tdx() {
     fail "another platform measurement was accepted"
 }
 
-# The stand-in for an enclave runs ordinary images, and its quote shows what arca measure says.
+# The stand-in for an enclave runs ordinary images, and its quote shows what arca measure says. What
+# runs through Gramine is Tests/Conformance/gramine.py's matter.
 test_sgx() {
+  local -x ARCA_GRAMINE=
   local vendor=$ARCA_DATA/simulated-intel other
   run 0 quoted --tee sim-sgx --evidence "$work/quote" "$busybox" echo quoted
   "$arca" measure --json --tee sim-sgx "$busybox" echo quoted > "$work/measured" || fail "arca measure"
@@ -300,6 +302,18 @@ test_sgx() {
   [ "$(echo text | "$arca" run --rm -i --tee sim-sgx "$busybox" cat 2>"$work/stderr")" = text ] ||
     fail "standard input: $(tail -2 "$work/stderr")"
   refused "an enclave's threads" --tee sim-sgx --cpus 2 "$busybox" true
+  # Real enclaves need what this machine lacks, and signing them needs Gramine: both are named.
+  "$arca" doctor --json sgx > "$work/doctor" ||
+    refused "sgx: needs $(jq -r '[.kinds[0].findings[] | select(.isMet | not)][0].requirement' "$work/doctor")" \
+      --tee sgx "$busybox" true
+  "$arca" sgx key --output "$work/key.pem" || fail "arca sgx key"
+  "$arca" sgx sign --key "$work/key.pem" --output "$work/enclave" "$busybox" true 2>"$work/stderr" &&
+    fail "an enclave was signed without Gramine"
+  grep -q 'sgx: needs Gramine' "$work/stderr" || fail "arca sgx sign: $(tail -1 "$work/stderr")"
+  "$arca" tcb --tee sim-sgx --json "$busybox" true > "$work/tcb" || fail "arca tcb of an enclave"
+  [ "$(jq -c '[(.booted | map(.name)), (.image.files | map(.name) | index("/usr/bin/busybox") != null),
+    .kernelCommandLine]' "$work/tcb")" = '[["arca-init","Gramine manifest"],true,""]' ] ||
+    fail "what is in an enclave: $(jq -c 'del(.image)' "$work/tcb")"
   other=$("$arca" run -d --tee sim-sgx "$busybox" sh -c 'trap "exit 9" TERM; while :; do sleep 0.1; done' 2>/dev/null)
   "$arca" stop "$other" >/dev/null || fail "arca stop of an enclave"
   "$arca" ps --all 2>/dev/null | grep "$other" | grep -qF 'exited (9)' || fail "the signal did not reach the workload: $("$arca" ps --all)"

@@ -107,8 +107,7 @@ import Testing
     other.mounts = [TemporaryMount(destination: "/data", sizeBytes: 5)]
     let mounted = try manifest(.sgx, other)
     #expect(
-      mounted.temporaries.contains(
-        EnclaveManifest.Temporary(path: "/data", mode: 0o1777, bytes: 5)))
+      mounted.temporaries.contains { $0.path == "/data" && $0.mode == 0o1777 && $0.bytes == 5 })
     #expect(String(decoding: mounted.bytes, as: UTF8.self).contains("path = \"/data\""))
   }
 
