@@ -21,6 +21,8 @@ TEST_PACKAGES := aardvark-dns busybox-static catatonit chromium conmon container
 TEST_PACKAGES += $(shell . /etc/os-release; [ "$${VERSION_ID:-99}" -lt 13 ] || echo docker-cli)
 PACKAGES := $(BUILD_PACKAGES) $(GUEST_PACKAGES) $(RELEASE_PACKAGES) $(RUNTIME_PACKAGES) \
   $(TEST_PACKAGES)
+BENCH_PACKAGES := runsc wrk
+BENCH_CROWD ?= 1 10
 KERNEL_PACKAGES := bc bison flex libelf-dev libssl-dev make
 FUZZ_TARGETS := $(patsubst Fuzz/%/Target.swift,%,$(wildcard Fuzz/*/Target.swift))
 
@@ -108,11 +110,15 @@ fuzz: ## Run each fuzz target for FUZZ_RUNS inputs.
 	  Fuzz/run.sh $$target $(FUZZ_RUNS) > .build/fuzz.log 2>&1 || { tail -n 40 .build/fuzz.log; exit 1; }; \
 	done
 
-bench: guest ## Measure everything that docs/benchmarks.md states, and render it.
+bench: guest ## Measure and render docs/benchmarks.md; BENCH_CROWD="1 10 50 100" starts more at once.
+	@$(MAKE) --no-print-directory deps PACKAGES="$(PACKAGES) $(BENCH_PACKAGES)"
 	Examples/debian-image.sh $(OUT)/bench/busybox '{"Entrypoint":["/bin/busybox"]}' busybox-static
 	@mkdir -p $(OUT)/bench/results
 	$(SUDO) Benchmarks/Start/start.sh oci:$(OUT)/bench/busybox > $(OUT)/bench/results/start.json
+	$(SUDO) python3 Benchmarks/Start/crowd.py $(OUT)/bench/busybox $(BENCH_CROWD) > $(OUT)/bench/results/crowd.json
+	$(SUDO) python3 Benchmarks/Start/through_engines.py $(OUT)/bench/busybox > $(OUT)/bench/results/engines.json
 	$(SUDO) Benchmarks/Steady/steady.sh > $(OUT)/bench/results/steady.json
+	$(SUDO) python3 Benchmarks/Network/network.py $(OUT)/bench/network > $(OUT)/bench/results/network.json
 	$(SUDO) Benchmarks/Memory/memory.sh oci:$(OUT)/bench/busybox > $(OUT)/bench/results/memory.json
 	$(SUDO) Benchmarks/Conversion/conversion.sh $(OUT)/bench/steady > $(OUT)/bench/results/conversion.json
 	Benchmarks/Handshake/run.sh > $(OUT)/bench/results/handshake.json
