@@ -233,6 +233,6 @@ class Restore(Broker):
         return after
 
 
-def scenarios(_):
+def scenarios():
     return [kind() for kind in
             (Init, SetNew, SetOver, Delete, Policy, Rotate, Backup, Restore)]

@@ -47,6 +47,8 @@ class Scenario:
     fills = True
     # Whether what is to be seen can be seen while the disk is full.
     shows_when_full = True
+    # How its faults are tried, where that is not as a command.
+    trial = None
     # How many times as many faults as another's are worth trying.
     weight = 1
 

@@ -20,11 +20,13 @@ ALIKE_MAX = 64
 
 @dataclass(frozen=True)
 class Fault:
-    """The call `call`, the `number`th of its thread, ends as `kind` says: ENOSPC, EIO or KILL."""
+    """The call `call`, the `number`th of its thread, ends as `kind` says: ENOSPC, EIO or KILL;
+    where it lasts, so do all that follow."""
 
     call: str
     number: int
     kind: str
+    lasts: bool = False
 
     def __str__(self):
         return f"{self.kind} at {self.call} {self.number}"
@@ -32,7 +34,7 @@ class Fault:
     @property
     def injection(self):
         how = "signal=KILL" if self.kind == "KILL" else f"error={self.kind}"
-        return f"inject={self.call}:{how}:when={self.number}"
+        return f"inject={self.call}:{how}:when={self.number}{'+' * self.lasts}"
 
 
 @dataclass
@@ -80,15 +82,17 @@ def run(command, environment, input=None):
             status, out.read().decode(errors="replace"), err.read().decode(errors="replace"))
 
 
+def strace(log, follows, fault=None):
+    """What stands before a command."""
+    words = ["strace", "-qq", "-y", "-s", "64", "-e", "signal=none", "-o", str(log)]
+    words += ["-e", "trace=" + ",".join(CALLS)]
+    return words + ["-f"] * follows + (["-e", fault.injection] if fault else [])
+
+
 def traced(command, environment, log, follows, fault=None, input=None):
     """Runs a command under strace, `follows` its threads and children, with a fault or none."""
-    options = ["-qq", "-y", "-s", "64", "-e", "signal=none", "-e", "trace=" + ",".join(CALLS)]
-    if follows:
-        options.append("-f")
-    if fault:
-        options += ["-e", fault.injection]
     Path(log).unlink(missing_ok=True)
-    outcome = run(["strace", *options, "-o", log, *command], environment, input)
+    outcome = run(strace(log, follows, fault) + command, environment, input)
     outcome.log = Path(log).read_text(errors="replace") if Path(log).exists() else ""
     return outcome
 
