@@ -20,10 +20,15 @@
 public struct Verifier: Sendable {
   /// The roots that chains may end in.
   public let anchors: TrustAnchors
+  private let memory: (any SignatureMemory)?
 
   /// A verifier that trusts `anchors`: the vendors' roots, unless the caller names others.
-  public init(anchors: TrustAnchors = .vendors) {
+  ///
+  /// A `memory` changes no verdict; it saves a caller that verifies often the signatures of
+  /// certificates and revocation lists that held before.
+  public init(anchors: TrustAnchors = .vendors, memory: (any SignatureMemory)? = nil) {
     self.anchors = anchors
+    self.memory = memory
   }
 
   /// The verdict on `evidence`; never an error, since whatever is wrong is a reason in it.
@@ -46,7 +51,7 @@ public struct Verifier: Sendable {
     var findings = Findings()
     let context = VerificationContext(
       evidence: evidence, endorsements: endorsements, anchors: anchors, time: time,
-      needsRevocationLists: needsRevocationLists)
+      needsRevocationLists: needsRevocationLists, memory: memory)
     var claims: Claims?
     if evidence.document.count > Evidence.bytesMax {
       findings.malformed("evidence", AttestationError(.tooLarge, "more than 1 MiB"))
@@ -106,4 +111,6 @@ struct VerificationContext {
   let time: VerificationTime
   /// Whether a missing revocation list leaves the verdict undecided.
   let needsRevocationLists: Bool
+  /// Signatures that need not be computed again, where the caller keeps them.
+  var memory: (any SignatureMemory)?
 }

@@ -14,8 +14,9 @@ public struct EvidenceJudge: Sendable {
     dangerouslyAcceptingSimulatedEvidence simulation: Bool, simulatedRoots: [[UInt8]]
   ) throws(AttestationError) {
     dangerouslyAcceptsSimulatedEvidence = simulation
+    let signatures = RememberedSignatures()
     guard simulation, !simulatedRoots.isEmpty else {
-      verifier = Verifier()
+      verifier = Verifier(memory: signatures)
       return
     }
     let anchors = try TrustAnchors(certificates: simulatedRoots)
@@ -23,7 +24,7 @@ public struct EvidenceJudge: Sendable {
     guard anchors.anchors.allSatisfy(\.isSimulated) else {
       throw AttestationError(.invalidKey, "simulated root: not marked as simulated")
     }
-    verifier = Verifier(anchors: TrustAnchors.vendors.adding(anchors))
+    verifier = Verifier(anchors: TrustAnchors.vendors.adding(anchors), memory: signatures)
   }
 
   /// The verdict on evidence before any rule is asked: signatures, chain and times, the bound

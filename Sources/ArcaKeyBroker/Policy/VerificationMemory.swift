@@ -3,6 +3,24 @@ import Foundation
 import Synchronization
 import TEEAttestation
 
+/// Remembers which certificates and revocation lists are signed by which keys, so that those of a
+/// chip, or of a product line, are computed once.
+final class RememberedSignatures: SignatureMemory {
+  /// Digests kept at most, of 32 bytes each.
+  static let countMax = 8192
+
+  private let digests = Mutex<Set<[UInt8]>>([])
+
+  func contains(_ digest: [UInt8]) -> Bool { digests.withLock { $0.contains(digest) } }
+
+  func insert(_ digest: [UInt8]) {
+    digests.withLock {
+      if $0.count >= Self.countMax { $0 = [] }
+      $0.insert(digest)
+    }
+  }
+}
+
 /// Remembers for some seconds which evidence held, so that a resource, and each rule that names it,
 /// takes no verification of its own after the attestation.
 final class VerificationMemory: Sendable {

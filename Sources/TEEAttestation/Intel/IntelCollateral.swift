@@ -128,7 +128,7 @@ struct IntelCollateral {
     {
       return []
     }
-    path.validate(anchors: context.anchors, at: context.time, into: &findings)
+    path.validate(context, into: &findings)
     findings.equal(
       "\(name)_signer.subject", .text(signer.certificate.commonName ?? ""),
       .text(IntelCollateral.signerName))
@@ -143,14 +143,13 @@ struct IntelCollateral {
     if let list = list("root_crl", given.rootRevocationList, &findings) {
       CertificatePath.check(
         list, named: "root_crl", issuer: pck.root.certificate,
-        key: pck.rootAnchor?.key ?? (try? pck.root.certificate.publicKey()),
-        revokes: [pck.authority] + signers, at: context.time, into: &findings)
+        key: pck.rootAnchor?.key, revokes: [pck.authority] + signers, in: context,
+        into: &findings)
     }
     if let list = list("pck_crl", given.pckRevocationList, &findings) {
       CertificatePath.check(
         list, named: "pck_crl", issuer: pck.authority.certificate,
-        key: try? pck.authority.certificate.publicKey(), revokes: [pck.leaf], at: context.time,
-        into: &findings)
+        key: nil, revokes: [pck.leaf], in: context, into: &findings)
     }
   }
 

@@ -37,14 +37,14 @@ struct PCKChain {
         found: .text("\(certificates.count) certificates, \(path.members.count) in the path"),
         passed: path.members.count == 3 && certificates.count <= 3, else: .mismatch)
     else {
-      path.validate(anchors: context.anchors, at: context.time, into: &findings)
+      path.validate(context, into: &findings)
       return nil
     }
     leaf = path.members[0]
     authority = path.members[1]
     root = path.members[2]
     leafKey = try? leaf.certificate.publicKey()
-    rootAnchor = path.validate(anchors: context.anchors, at: context.time, into: &findings)
+    rootAnchor = path.validate(context, into: &findings)
     findings.equal(
       "pck.subject", .text(leaf.certificate.commonName ?? ""), .text(PCKChain.leafName))
     let authorityName = authority.certificate.commonName ?? ""

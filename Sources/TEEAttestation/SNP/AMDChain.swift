@@ -79,7 +79,7 @@ struct AMDChain {
 
   /// Checks the path, the revocation list and that every certificate is of one product line.
   func validate(_ context: VerificationContext, list: [UInt8]?, into findings: inout Findings) {
-    let anchor = path.validate(anchors: context.anchors, at: context.time, into: &findings)
+    let anchor = path.validate(context, into: &findings)
     checkProduct(&findings)
     let root = path.members[2]
     guard let list else {
@@ -92,8 +92,7 @@ struct AMDChain {
       let parsed = try X509CRL(list)
       CertificatePath.check(
         parsed, named: "crl", issuer: root.certificate,
-        key: anchor?.key ?? (try? root.certificate.publicKey()), revokes: [path.members[1]],
-        at: context.time, into: &findings)
+        key: anchor?.key, revokes: [path.members[1]], in: context, into: &findings)
     } catch {
       findings.malformed("crl", error)
     }

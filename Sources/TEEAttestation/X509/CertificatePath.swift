@@ -20,44 +20,45 @@ struct CertificatePath {
   /// the verdict has every reason.
   @discardableResult
   func validate(
-    anchors: TrustAnchors, at time: VerificationTime, into findings: inout Findings
+    _ context: VerificationContext, into findings: inout Findings
   ) -> TrustAnchor? {
     guard let root = members.last else { return nil }
-    let (anchor, rootKey) = validateRoot(root, anchors, time, &findings)
+    let anchor = validateRoot(root, context, &findings)
     var issuer = root
-    var issuerKey = rootKey
+    // A key that no anchor has is read where a signature is computed.
+    var issuerKey = anchor?.key
     for (depth, member) in members.dropLast().enumerated().reversed() {
-      validate(member, depth, issuedBy: issuer, issuerKey, time, &findings)
+      validate(member, depth, issuedBy: issuer, issuerKey, context, &findings)
       issuer = member
-      issuerKey = depth > 0 ? try? member.certificate.publicKey() : nil
+      issuerKey = nil
     }
     return anchor
   }
 
   private func validateRoot(
-    _ root: Member, _ anchors: TrustAnchors, _ time: VerificationTime, _ findings: inout Findings
-  ) -> (TrustAnchor?, X509PublicKey?) {
+    _ root: Member, _ context: VerificationContext, _ findings: inout Findings
+  ) -> TrustAnchor? {
     let certificate = root.certificate
-    let same = anchors.anchor(exactly: certificate.der)
-    let anchor = same ?? anchors.anchor(matching: certificate)
+    let same = context.anchors.anchor(exactly: certificate.der)
+    let anchor = same ?? context.anchors.anchor(matching: certificate)
     findings.flag("\(root.name).trusted", anchor != nil, else: .untrustedRoot)
-    let key = anchor?.key ?? (try? certificate.publicKey())
     if same == nil {
-      let holds =
-        key?.verifies(certificate.signature, over: certificate.tbs, certificate.signatureAlgorithm)
-        ?? false
+      let holds = context.holds(
+        certificate.signature, over: certificate.tbs, certificate.signatureAlgorithm,
+        of: certificate.der, by: certificate, key: anchor?.key)
       findings.flag("\(root.name).signature", holds, else: .tampered)
     }
     findings.validity(
-      "\(root.name).validity", time, from: certificate.notBefore, until: certificate.notAfter)
+      "\(root.name).validity", context.time, from: certificate.notBefore,
+      until: certificate.notAfter)
     // Said of untrusted roots too: it tells whoever reads the verdict what they have.
     if anchor?.isVendors != true, certificate.isMarkedSimulated { findings.simulated = true }
-    return (anchor, key)
+    return anchor
   }
 
   private func validate(
     _ member: Member, _ depth: Int, issuedBy issuer: Member, _ issuerKey: X509PublicKey?,
-    _ time: VerificationTime, _ findings: inout Findings
+    _ context: VerificationContext, _ findings: inout Findings
   ) {
     let certificate = member.certificate
     let authority = issuer.certificate
@@ -73,12 +74,14 @@ struct CertificatePath {
       "\(member.name).signature_algorithm", expected: .list(Self.algorithms),
       found: .text(algorithm.rawValue), passed: algorithm != .other, else: .mismatch)
     if algorithm != .other {
-      let holds =
-        issuerKey?.verifies(certificate.signature, over: certificate.tbs, algorithm) ?? false
+      let holds = context.holds(
+        certificate.signature, over: certificate.tbs, algorithm, of: certificate.der,
+        by: authority, key: issuerKey)
       findings.flag("\(member.name).signature", holds, else: .tampered)
     }
     findings.validity(
-      "\(member.name).validity", time, from: certificate.notBefore, until: certificate.notAfter)
+      "\(member.name).validity", context.time, from: certificate.notBefore,
+      until: certificate.notAfter)
   }
 
   private static let algorithms = [
@@ -88,18 +91,20 @@ struct CertificatePath {
 
   /// Checks a revocation list against its issuer and the time, and that it does not name `listed`.
   ///
-  /// `name` is what checks call the list; `key` is the issuer's, so that it is read once.
+  /// `name` is what checks call the list; `key` is the issuer's where it has been read already.
   static func check(
     _ list: X509CRL, named name: String, issuer: X509Certificate, key: X509PublicKey?,
-    revokes members: [Member], at time: VerificationTime, into findings: inout Findings
+    revokes members: [Member], in context: VerificationContext, into findings: inout Findings
   ) {
     findings.equal("\(name).issuer", .bytes(Array(list.issuer)), .bytes(Array(issuer.subject)))
     findings.flag(
       "\(name).issuer_may_sign", issuer.allows(X509Certificate.KeyUsage.listSigning),
       else: .mismatch)
-    let holds = key?.verifies(list.signature, over: list.tbs, list.signatureAlgorithm) ?? false
+    let holds = context.holds(
+      list.signature, over: list.tbs, list.signatureAlgorithm, of: list.der, by: issuer, key: key)
     findings.flag("\(name).signature", holds, else: .tampered)
-    findings.validity("\(name).validity", time, from: list.thisUpdate, until: list.nextUpdate)
+    findings.validity(
+      "\(name).validity", context.time, from: list.thisUpdate, until: list.nextUpdate)
     for member in members {
       findings.flag(
         "\(member.name).revoked", list.lists(member.certificate.serialNumber), is: false,

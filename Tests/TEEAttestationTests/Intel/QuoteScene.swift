@@ -81,9 +81,12 @@ struct QuoteScene: Sendable, CustomTestStringConvertible {
   func verdict() throws -> Verdict {
     let vendor = try vendor()
     let roots = try anchors ?? TrustAnchors(certificates: [vendor.root])
-    return Verifier(anchors: roots).verdict(
-      on: Evidence(kind: tee == .sgx ? .sgx : .tdx, document: try quote(vendor)),
-      with: Endorsements(intel: try endorsed(vendor)), under: policy, at: time)
+    let (document, given) = (try quote(vendor), try endorsed(vendor))
+    return Verdict.alike { memory in
+      Verifier(anchors: roots, memory: memory).verdict(
+        on: Evidence(kind: tee == .sgx ? .sgx : .tdx, document: document),
+        with: Endorsements(intel: given), under: policy, at: time)
+    }
   }
 
   /// The PEM of `certificates`.

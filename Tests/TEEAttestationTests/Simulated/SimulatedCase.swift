@@ -94,11 +94,13 @@ struct SimulatedCase {
 
   func verdict() throws -> Verdict {
     let bytes = try encoded()
-    return try Verifier(anchors: TrustAnchors(certificates: [anchor ?? bytes.certificates[2]]))
-      .verdict(
+    let anchors = try TrustAnchors(certificates: [anchor ?? bytes.certificates[2]])
+    return Verdict.alike { memory in
+      Verifier(anchors: anchors, memory: memory).verdict(
         on: Evidence(kind: .snp, document: bytes.report),
         with: Endorsements(
           amd: AMDEndorsements(certificates: bytes.certificates, revocationList: bytes.list)),
         under: policy, at: time)
+    }
   }
 }
