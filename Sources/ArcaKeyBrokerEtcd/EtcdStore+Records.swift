@@ -70,7 +70,8 @@ extension EtcdStore {
     let answer = try await transaction(
       when: [],
       then: [
-        EtcdMessage.get(sessionKey(id)), EtcdMessage.get(sessionKey(id) + "/attested"),
+        EtcdMessage.get(sessionKey(id)), EtcdMessage.get(takenKey(id)),
+        EtcdMessage.get(sessionKey(id) + "/attested"),
       ])
     guard
       let found = try EtcdMessage.entries(answer.responses.first?["response_range"]).first
@@ -79,31 +80,38 @@ extension EtcdStore {
     guard let nonce = json["nonce"]?.text, let expires = json["expires"]?.whole,
       let tee = json["tee"]?.text.flatMap({ AttesterKind(rawValue: $0) })
     else { throw KeyBrokerError(.corrupted, "etcd: session \(id) is not in its form") }
+    let taken = answer.responses.count > 1 ? answer.responses[1]["response_range"] : nil
     return SessionRecord(
       id: id, nonce: nonce, tee: tee, expires: Int64(clamping: expires),
+      isNonceTaken: try !EtcdMessage.entries(taken).isEmpty,
       attestation: try EtcdMessage.entries(answer.responses.last?["response_range"]).first?.value)
   }
 
-  /// Takes the nonce by a key that is made once.
-  public func takeNonce(ofSession id: String) async throws(KeyBrokerError) -> Bool {
-    let taken = sessionKey(id) + "/taken"
-    return try await transaction(
-      when: [EtcdMessage.exists(sessionKey(id)), EtcdMessage.isAbsent(taken)],
-      then: [EtcdMessage.put(taken, [0x31])]
-    ).succeeded
-  }
+  private func takenKey(_ id: String) -> String { sessionKey(id) + "/taken" }
 
-  /// Stores what the session was attested with.
+  /// Takes the nonce by a key that is made once.
   public func attest(
     session id: String, with attestation: [UInt8], audit: AuditEvent
-  ) async throws(KeyBrokerError) {
-    guard
-      try await commit(
-        when: [EtcdMessage.exists(sessionKey(id))],
-        then: [EtcdMessage.put(sessionKey(id) + "/attested", attestation)], audit: audit)
-    else {
+  ) async throws(KeyBrokerError) -> Bool {
+    let isFirst = try await commit(
+      when: [EtcdMessage.exists(sessionKey(id)), EtcdMessage.isAbsent(takenKey(id))],
+      then: [
+        EtcdMessage.put(takenKey(id), [0x31]),
+        EtcdMessage.put(sessionKey(id) + "/attested", attestation),
+      ], audit: audit)
+    if isFirst { return true }
+    guard try await get(sessionKey(id)) != nil else {
       throw KeyBrokerError(.expiredSession, "the session ended while it was being attested")
     }
+    return false
+  }
+
+  /// Takes the nonce of a session that is still there.
+  public func refuse(session id: String, audit: AuditEvent) async throws(KeyBrokerError) {
+    let isTaken = try await commit(
+      when: [EtcdMessage.exists(sessionKey(id))],
+      then: [EtcdMessage.put(takenKey(id), [0x31])], audit: audit)
+    if !isTaken { try await append(audit) }
   }
 
   /// Records the release by a key that is made once.

@@ -93,15 +93,15 @@ extension SQLiteStore {
   }
 
   private static func insert(_ entry: AuditEntry, _ database: Database) throws {
-    try database.execute(
-      sql: "INSERT INTO audit (sequence, text, hash) VALUES (?, ?, ?)",
-      arguments: [entry.sequence, entry.text, Data(entry.hash)])
+    try execute(
+      "INSERT INTO audit (sequence, text, hash) VALUES (?, ?, ?)",
+      [entry.sequence, entry.text, Data(entry.hash)], database)
   }
 
   private static func head(_ database: Database) throws -> AuditEntry? {
-    try Row.fetchOne(
-      database, sql: "SELECT * FROM audit ORDER BY sequence DESC LIMIT 1"
-    ).map(entry)
+    let statement = try database.cachedStatement(
+      sql: "SELECT * FROM audit ORDER BY sequence DESC LIMIT 1")
+    return try Row.fetchOne(statement).map(entry)
   }
 
   private static func entry(_ row: Row) -> AuditEntry {
@@ -115,8 +115,9 @@ extension SQLiteStore {
 extension SQLiteStore {
   /// The policy in force, or nil.
   public func policy() async throws(KeyBrokerError) -> [UInt8]? {
-    try read { database in
-      try Data.fetchOne(database, sql: "SELECT record FROM policy").map { Array($0) }
+    try find { database in
+      let statement = try database.cachedStatement(sql: "SELECT record FROM policy")
+      return try Data.fetchOne(statement).map { Array($0) }
     }
   }
 

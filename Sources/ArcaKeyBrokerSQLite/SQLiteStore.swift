@@ -8,6 +8,9 @@ import GRDB
 /// crash of the process and of the machine. Several processes may have it open.
 public final class SQLiteStore: KeyBrokerStore {
   private let database: DatabasePool
+  private let reader: DatabaseQueue
+  private let commits: GroupCommit
+  private let tally = SessionTally()
 
   /// Opens the database at `path`; makes it where there is none, if `creates`.
   ///
@@ -21,8 +24,12 @@ public final class SQLiteStore: KeyBrokerStore {
     configuration.busyMode = .timeout(10)
     configuration.prepareDatabase { try $0.execute(sql: "PRAGMA synchronous = FULL") }
     do {
-      database = try DatabasePool(path: path, configuration: configuration)
+      let database = try DatabasePool(path: path, configuration: configuration)
       try Self.migrator.migrate(database)
+      self.database = database
+      configuration.readonly = true
+      reader = try DatabaseQueue(path: path, configuration: configuration)
+      commits = GroupCommit(database) { [tally] in tally.forget() }
     } catch {
       throw KeyBrokerError(.store, "\(path): \(error)")
     }
@@ -33,6 +40,7 @@ public final class SQLiteStore: KeyBrokerStore {
     do {
       // SQLite merges the log when it closes, but does not say where it could not.
       try database.writeWithoutTransaction { _ = try $0.checkpoint(.truncate) }
+      try reader.close()
       try database.close()
     } catch {
       throw KeyBrokerError(.store, "closing the database: \(error)")
@@ -71,7 +79,7 @@ public final class SQLiteStore: KeyBrokerStore {
     _ body: @escaping @Sendable (Database) throws -> Value
   ) async throws(KeyBrokerError) -> Value {
     do {
-      return try await database.write(body)
+      return try await commits.write(body)
     } catch let error as KeyBrokerError {
       throw error
     } catch {
@@ -79,7 +87,29 @@ public final class SQLiteStore: KeyBrokerStore {
     }
   }
 
-  // Reading waits for nobody in WAL mode, so it is not worth a change of threads.
+  // Reading waits for nobody in WAL mode, so it is not worth a change of threads. One statement
+  // sees one state of the database without a transaction of its own, and one connection serves
+  // them all: it costs less than what a pool of them does for each.
+  func find<Value>(
+    _ body: (Database) throws -> Value
+  ) throws(KeyBrokerError) -> Value {
+    do {
+      return try reader.unsafeRead(body)
+    } catch let error as KeyBrokerError {
+      throw error
+    } catch {
+      throw KeyBrokerError(.store, "SQLite: \(error)")
+    }
+  }
+
+  /// Executes a statement that is compiled once.
+  static func execute(
+    _ sql: String, _ arguments: StatementArguments, _ database: Database
+  ) throws {
+    try database.cachedStatement(sql: sql).execute(arguments: arguments)
+  }
+
+  /// What several statements see of one state of the database.
   func read<Value>(
     _ body: (Database) throws -> Value
   ) throws(KeyBrokerError) -> Value {
@@ -100,56 +130,59 @@ extension SQLiteStore {
   public func open(
     _ session: SessionRecord, limit: Int, now: Int64
   ) async throws(KeyBrokerError) {
-    try await write { database in
-      try database.execute(sql: "DELETE FROM session WHERE expires <= ?", arguments: [now])
-      let count = try Int.fetchOne(database, sql: "SELECT count(*) FROM session") ?? 0
+    try await write { [tally] database in
+      let before = try tally.count(database)
+      try Self.execute("DELETE FROM session WHERE expires <= ?", [now], database)
+      let count = before - database.changesCount
       guard count < limit else {
         throw KeyBrokerError(.tooManySessions, "\(count) sessions are open; try again later")
       }
-      try database.execute(
-        sql: "INSERT INTO session (id, nonce, tee, expires) VALUES (?, ?, ?, ?)",
-        arguments: [session.id, session.nonce, session.tee.rawValue, session.expires])
+      try Self.execute(
+        "INSERT INTO session (id, nonce, tee, expires) VALUES (?, ?, ?, ?)",
+        [session.id, session.nonce, session.tee.rawValue, session.expires], database)
+      tally.changed(to: count + 1)
     }
   }
 
   /// The session, or nil.
   public func session(_ id: String) async throws(KeyBrokerError) -> SessionRecord? {
-    try read { database in
-      guard
-        let row = try Row.fetchOne(
-          database, sql: "SELECT nonce, tee, expires, attestation FROM session WHERE id = ?",
-          arguments: [id])
-      else { return nil }
+    try find { database in
+      let statement = try database.cachedStatement(
+        sql: "SELECT nonce, tee, expires, nonceTaken, attestation FROM session WHERE id = ?")
+      guard let row = try Row.fetchOne(statement, arguments: [id]) else { return nil }
       guard let tee = AttesterKind(rawValue: row["tee"]) else {
         throw KeyBrokerError(.corrupted, "session \(id): tee")
       }
       let attestation: Data? = row["attestation"]
       return SessionRecord(
         id: id, nonce: row["nonce"], tee: tee, expires: row["expires"],
-        attestation: attestation.map { Array($0) })
+        isNonceTaken: row["nonceTaken"], attestation: attestation.map { Array($0) })
     }
   }
 
-  /// Takes the nonce by one conditional update.
-  public func takeNonce(ofSession id: String) async throws(KeyBrokerError) -> Bool {
-    try await write { database in
-      try database.execute(
-        sql: "UPDATE session SET nonceTaken = 1 WHERE id = ? AND nonceTaken = 0", arguments: [id])
-      return database.changesCount == 1
-    }
-  }
-
-  /// Stores what the session was attested with.
+  /// Takes the nonce and stores the attestation by one conditional update.
   public func attest(
     session id: String, with attestation: [UInt8], audit: AuditEvent
-  ) async throws(KeyBrokerError) {
-    try await write { database in
-      try database.execute(
-        sql: "UPDATE session SET attestation = ? WHERE id = ?",
-        arguments: [Data(attestation), id])
+  ) async throws(KeyBrokerError) -> Bool {
+    let record = Data(attestation)
+    return try await write { database in
+      try Self.execute(
+        "UPDATE session SET nonceTaken = 1, attestation = ? WHERE id = ? AND nonceTaken = 0",
+        [record, id], database)
       guard database.changesCount == 1 else {
+        let statement = try database.cachedStatement(sql: "SELECT 1 FROM session WHERE id = ?")
+        guard try Int.fetchOne(statement, arguments: [id]) == nil else { return false }
         throw KeyBrokerError(.expiredSession, "the session ended while it was being attested")
       }
+      try Self.append(audit, database)
+      return true
+    }
+  }
+
+  /// Takes the nonce, where it was not taken before.
+  public func refuse(session id: String, audit: AuditEvent) async throws(KeyBrokerError) {
+    try await write { database in
+      try Self.execute("UPDATE session SET nonceTaken = 1 WHERE id = ?", [id], database)
       try Self.append(audit, database)
     }
   }
@@ -159,9 +192,9 @@ extension SQLiteStore {
     _ path: ResourcePath, toSession id: String, audit: AuditEvent
   ) async throws(KeyBrokerError) -> Bool {
     try await write { database in
-      try database.execute(
-        sql: "INSERT OR IGNORE INTO released (session, path) VALUES (?, ?)",
-        arguments: [id, path.description])
+      try Self.execute(
+        "INSERT OR IGNORE INTO released (session, path) VALUES (?, ?)", [id, path.description],
+        database)
       guard database.changesCount == 1 else { return false }
       try Self.append(audit, database)
       return true
@@ -174,10 +207,9 @@ extension SQLiteStore {
 extension SQLiteStore {
   /// The sealed resource, or nil.
   public func resource(_ path: ResourcePath) async throws(KeyBrokerError) -> SealedResource? {
-    try read { database in
-      try Row.fetchOne(
-        database, sql: "SELECT * FROM resource WHERE path = ?", arguments: [path.description]
-      ).map(Self.resource)
+    try find { database in
+      let statement = try database.cachedStatement(sql: "SELECT * FROM resource WHERE path = ?")
+      return try Row.fetchOne(statement, arguments: [path.description]).map(Self.resource)
     }
   }
 

@@ -52,15 +52,37 @@ import Testing
   @Test(arguments: StoreKind.available) func aNonceIsTakenOnce(_ kind: StoreKind) async throws {
     let (one, two) = try await Self.pair(kind)
     let id = Self.session().id
-    #expect(try await !one.takeNonce(ofSession: id))
     try await one.open(Self.session(), limit: 9, now: 1)
+    #expect(try await two.session(id)?.isNonceTaken == false)
     let taken = try await withThrowingTaskGroup(of: Bool.self) { group in
       for index in 0..<16 {
-        group.addTask { try await (index % 2 == 0 ? one : two).takeNonce(ofSession: id) }
+        group.addTask {
+          try await (index % 2 == 0 ? one : two).attest(
+            session: id, with: [UInt8(index)], audit: Self.event(UInt64(index)))
+        }
       }
       return try await group.reduce(into: 0) { $0 += $1 ? 1 : 0 }
     }
     #expect(taken == 1)
+    #expect(try await one.session(id)?.isNonceTaken == true)
+    #expect(try await AuditChain.verify(one).count == 1)
+  }
+
+  @Test(arguments: StoreKind.available) func aRefusedAttemptTakesTheNonce(
+    _ kind: StoreKind
+  ) async throws {
+    let (one, two) = try await Self.pair(kind)
+    let id = Self.session().id
+    try await one.open(Self.session(), limit: 9, now: 1)
+    try await one.refuse(session: id, audit: Self.event(1))
+    #expect(try await two.session(id)?.isNonceTaken == true)
+    #expect(try await !two.attest(session: id, with: [1], audit: Self.event(2)))
+    #expect(try await one.session(id)?.attestation == nil)
+    // What was refused is in the log, whether or not there was a nonce left to take.
+    try await two.refuse(session: id, audit: Self.event(3))
+    try await two.refuse(session: Self.session(5).id, audit: Self.event(4))
+    #expect(try await one.session(Self.session(5).id) == nil)
+    #expect(try await AuditChain.verify(one).count == 3)
   }
 
   @Test(arguments: StoreKind.available) func anAttestationIsStoredWithItsSession(
@@ -69,11 +91,12 @@ import Testing
     let (one, two) = try await Self.pair(kind)
     #expect(
       await refusal {
-        try await one.attest(session: Self.session().id, with: [1], audit: Self.event())
+        _ = try await one.attest(session: Self.session().id, with: [1], audit: Self.event())
       } == .expiredSession)
     #expect(try await one.auditHead() == nil)
     try await one.open(Self.session(), limit: 9, now: 1)
-    try await one.attest(session: Self.session().id, with: [1, 2], audit: Self.event())
+    #expect(
+      try await one.attest(session: Self.session().id, with: [1, 2], audit: Self.event()))
     #expect(try await two.session(Self.session().id)?.attestation == [1, 2])
     #expect(try await two.auditHead()?.sequence == 1)
   }

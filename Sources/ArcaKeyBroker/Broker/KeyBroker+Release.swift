@@ -40,7 +40,7 @@ extension KeyBroker {
   func authorize(
     _ path: ResourcePath, _ session: SessionRecord, at now: Int64
   ) async throws(KeyBrokerError) -> (Attested, ReleaseGrant) {
-    let attested = try Attested(stored: session.attestation ?? [])
+    let attested = try memory.attested(session)
     let evidence = await judged(
       attested.received, reportData: attested.reportData, at: now)
     let decision = judge.decide(path, under: try await policy.current(in: store), on: evidence)

@@ -41,6 +41,7 @@ public final class KeyBroker: Sendable {
   /// The tokens' issuer.
   public let tokens: TokenIssuer
   let policy = PolicySource()
+  let memory = AttestedMemory()
   let store: any KeyBrokerStore
   let keys: MasterKeys
   let judge: EvidenceJudge
@@ -78,25 +79,31 @@ public final class KeyBroker: Sendable {
 
   /// Verifies the evidence in `body` and returns the session's token.
   ///
-  /// The nonce is taken before anything is verified, so a session has one attempt.
+  /// A session has one attempt: whatever comes of it takes the nonce, in the transaction that
+  /// records it. Of attempts at one moment the first to be recorded counts, and the others are
+  /// refused whatever their evidence.
   public func attest(
     _ body: [UInt8], session id: String?
   ) async throws(KeyBrokerError) -> (token: String, session: SessionRecord) {
     let now = clock()
     let session = try await open(id, at: now)
-    guard try await store.takeNonce(ofSession: session.id) else {
-      throw KeyBrokerError(.staleNonce, "attest: the session's nonce was used before")
-    }
+    let used = KeyBrokerError(.staleNonce, "attest: the session's nonce was used before")
     do throws(KeyBrokerError) {
+      guard !session.isNonceTaken else { throw used }
       let attested = try await verify(body, session, at: now)
       let token = try tokens.token(for: attested, session: session, at: now)
-      try await store.attest(
-        session: session.id, with: attested.encoded(),
-        audit: AuditEvent(.attest, at: now, Self.details(session, attested)))
+      let record = attested.encoded()
+      guard
+        try await store.attest(
+          session: session.id, with: record,
+          audit: AuditEvent(.attest, at: now, Self.details(session, attested)))
+      else { throw used }
+      memory.remember(attested, as: record, ofSession: session.id)
       return (token, session)
     } catch {
-      try await store.append(
-        AuditEvent(
+      try await store.refuse(
+        session: session.id,
+        audit: AuditEvent(
           .attest, refusal: error.code, at: now,
           [
             .init("session", .string(session.id)), .init("tee", .string(session.tee.rawValue)),

@@ -29,13 +29,16 @@ public protocol SessionStore: Sendable {
   /// The session `id` whether expired or not, or nil.
   func session(_ id: String) async throws(KeyBrokerError) -> SessionRecord?
 
-  /// Takes the session's nonce: of any number of calls for one session, one returns true.
-  func takeNonce(ofSession id: String) async throws(KeyBrokerError) -> Bool
-
-  /// Stores what the session was attested with.
+  /// Takes the session's nonce and stores what it was attested with; false, and nothing recorded,
+  /// where the nonce was taken before.
+  ///
+  /// Of any number of calls for one session, one returns true.
   func attest(
     session id: String, with attestation: [UInt8], audit: AuditEvent
-  ) async throws(KeyBrokerError)
+  ) async throws(KeyBrokerError) -> Bool
+
+  /// Takes the session's nonce, where there is one to take, for an attempt that is refused.
+  func refuse(session id: String, audit: AuditEvent) async throws(KeyBrokerError)
 
   /// Records that `path` is released to the session; false, and nothing recorded, where it was
   /// before.

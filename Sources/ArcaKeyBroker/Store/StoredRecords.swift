@@ -8,17 +8,21 @@ public struct SessionRecord: Sendable, Equatable {
   public let tee: AttesterKind
   /// When the session ends, in seconds since 1970.
   public let expires: Int64
+  /// Whether the one attempt that the nonce is good for was made.
+  public var isNonceTaken: Bool
   /// What the session was attested with (``Attested``, encoded), or nil.
   public var attestation: [UInt8]?
 
   /// Creates a record.
   public init(
-    id: String, nonce: String, tee: AttesterKind, expires: Int64, attestation: [UInt8]? = nil
+    id: String, nonce: String, tee: AttesterKind, expires: Int64, isNonceTaken: Bool = false,
+    attestation: [UInt8]? = nil
   ) {
     self.id = id
     self.nonce = nonce
     self.tee = tee
     self.expires = expires
+    self.isNonceTaken = isNonceTaken
     self.attestation = attestation
   }
 }
