@@ -143,7 +143,7 @@ struct BrokerServer: Sendable {
   private func collect(_ request: Request) async throws -> [UInt8] {
     var request = request
     let buffer = try await request.collectBody(upTo: bodyBytesMax)
-    return Array(buffer.readableBytesView)
+    return [UInt8](buffer: buffer)
   }
 
   // What follows resource/, as it came; percent-encoded characters are in no resource's name.

@@ -22,6 +22,45 @@ import Testing
       rawRepresentation: Base64.decode(d, .url) ?? [])
   }
 
+  @Test(arguments: [
+    ("[0,1,255]", [0, 1, 255]), (" [ 7 ,\n8\t] ", [7, 8]), ("[100]", [100]),
+  ]) func numbersBelow256AreOctets(text: String, expected: [UInt8]) throws {
+    let json = try StrictJSON(parsing: Array(text.utf8))
+    #expect(json == .octets(expected))
+    #expect(json == .array(expected.map { .number(UInt64($0)) }))
+    #expect(StrictJSON.array(expected.map { .number(UInt64($0)) }) == json)
+    #expect(json.elements == expected.map { .number(UInt64($0)) })
+    #expect(try StrictJSON(parsing: Array(json.compact.utf8)) == json)
+    #expect(json != .octets(expected + [0]) && json != .array([]))
+  }
+
+  @Test(arguments: ["[]", "[256]", "[1,256]", "[1,\"2\"]", "[1,[2]]", "[1000]"])
+  func otherArraysAreNoOctets(text: String) throws {
+    let json = try StrictJSON(parsing: Array(text.utf8))
+    guard case .array = json else {
+      Issue.record("\(text) is read as \(json)")
+      return
+    }
+    #expect(json.compact == text)
+  }
+
+  @Test(arguments: ["[1,]", "[01]", "[,1]", "[1 2]", "[1", "[", "[-1]", "[1.0]", "[00]", "[0255]"])
+  func whatIsNoArrayIsRefused(text: String) async {
+    #expect(await refusal { _ = try StrictJSON(parsing: Array(text.utf8)) } == .malformed)
+  }
+
+  @Test(arguments: [2, 16, 17, 40]) func noMemberComesTwice(count: Int) async throws {
+    let names = (0..<count).map { "n\($0)" }
+    func text(_ names: [String]) -> [UInt8] {
+      Array(("{" + names.map { "\"\($0)\":0" }.joined(separator: ",") + "}").utf8)
+    }
+    #expect(try StrictJSON(parsing: text(names))[names[count - 1]] == .number(0))
+    for twice in [0, count / 2, count - 1] {
+      #expect(
+        await refusal { _ = try StrictJSON(parsing: text(names + [names[twice]])) } == .malformed)
+    }
+  }
+
   @Test func theSharedVectorDecrypts() throws {
     let jwe = try JWE(StrictJSON(parsing: Array(Self.response.utf8)))
     #expect(try jwe.decrypt(with: Self.privateKey()) == Data("test content".utf8))

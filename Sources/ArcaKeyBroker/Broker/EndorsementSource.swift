@@ -23,12 +23,15 @@ public protocol EndorsementSource: Sendable {
 public final class BrokerCollateral: EndorsementSource {
   /// Platforms whose documents are refreshed in the background, at most.
   public static let platformsMax = 4096
+  /// How long what a folder held is taken without another look at it, in seconds.
+  public static let folderSeconds: Int64 = 5
 
   private let folder: String
   private let sources: CollateralSources?
   private let clock: @Sendable () -> Int64
   private let report: @Sendable (AttestationError) -> Void
   private let seen = Mutex<[String: Evidence]>([:])
+  private let read = Mutex<[String: (bundle: CollateralBundle, time: Int64)]>([:])
   private let queue = DispatchQueue(label: "collateral", attributes: .concurrent)
 
   /// Endorsements below `folder`, and from `sources` where those are given; `report` is told of
@@ -46,7 +49,7 @@ public final class BrokerCollateral: EndorsementSource {
   /// What the folder and the services have for the platform that `evidence` comes from.
   public func endorsements(for evidence: Evidence) async -> Endorsements {
     let platform = Self.platform(of: evidence)
-    var bundle = (try? CollateralBundle(folder: "\(folder)/\(platform.folder)")) ?? .init()
+    var bundle = bundle(platform.folder)
     // A folder serves a product line; the chip's own certificate is the evidence's to bring.
     if !evidence.certificateTable.isEmpty {
       bundle.files[.vcek] = nil
@@ -59,6 +62,18 @@ public final class BrokerCollateral: EndorsementSource {
       }
     }
     return bundle.endorsements
+  }
+
+  private func bundle(_ name: String) -> CollateralBundle {
+    let now = clock()
+    if let known = read.withLock({ $0[name] }),
+      (0..<Self.folderSeconds).contains(now - known.time)
+    {
+      return known.bundle
+    }
+    let bundle = (try? CollateralBundle(folder: "\(folder)/\(name)")) ?? .init()
+    read.withLock { $0[name] = (bundle, now) }
+    return bundle
   }
 
   /// Fetches anew what has become stale for the platforms seen; to be called now and then.

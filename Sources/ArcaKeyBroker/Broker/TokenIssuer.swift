@@ -9,7 +9,10 @@ public struct TokenIssuer: Sendable {
 
   /// Name of the issuer, as tokens state it.
   public let issuer: String
+  /// The public key as a JWK (RFC 7517).
+  public let jwk: StrictJSON
   private let key: P256.Signing.PrivateKey
+  private let publicKey: P256.Signing.PublicKey
 
   /// An issuer that signs with the P-256 key in `pem` (PKCS 8).
   public init(issuer: String, pem: String) throws(KeyBrokerError) {
@@ -18,12 +21,9 @@ public struct TokenIssuer: Sendable {
     }
     self.issuer = issuer
     self.key = key
-  }
-
-  /// The public key as a JWK (RFC 7517).
-  public var jwk: StrictJSON {
-    let point = Array(key.publicKey.rawRepresentation)
-    return .members(
+    publicKey = key.publicKey
+    let point = Array(publicKey.rawRepresentation)
+    jwk = .members(
       ("alg", .string("ES256")), ("crv", .string("P-256")), ("kty", .string("EC")),
       ("x", .string(Base64.encode(point[..<32], .url))),
       ("y", .string(Base64.encode(point[32...], .url))))
@@ -70,7 +70,7 @@ public struct TokenIssuer: Sendable {
   /// The session that a bearer token of this issuer's names; the caller looks the session up, so
   /// that a token is worth no more than its session.
   public func session(ofToken token: String, at time: Int64) throws(KeyBrokerError) -> String {
-    guard let claims = JWS.verify(token, with: [.es256(key.publicKey)]),
+    guard let claims = JWS.verify(token, with: [.es256(publicKey)]),
       claims["iss"]?.text == issuer, let expires = claims["exp"]?.whole,
       let session = claims["jti"]?.text
     else { throw KeyBrokerError(.invalidToken, "bearer token: not one of this broker's") }

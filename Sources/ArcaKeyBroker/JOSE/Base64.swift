@@ -20,7 +20,10 @@ public enum Base64 {
       group = group << 8 | UInt32(byte)
       count += 1
       if count == 3 {
-        for shift in [18, 12, 6, 0] { out.append(alphabet[Int(group >> UInt32(shift)) & 63]) }
+        out.append(alphabet[Int(group >> 18) & 63])
+        out.append(alphabet[Int(group >> 12) & 63])
+        out.append(alphabet[Int(group >> 6) & 63])
+        out.append(alphabet[Int(group) & 63])
         group = 0
         count = 0
       }

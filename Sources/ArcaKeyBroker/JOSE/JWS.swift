@@ -57,6 +57,13 @@ public enum JWSPrivateKey: Sendable {
     }
   }
 
+  var algorithm: String {
+    switch self {
+    case .es256: "ES256"
+    case .edDSA: "EdDSA"
+    }
+  }
+
   /// The key that verifies what this one signs.
   public var publicKey: JWSPublicKey {
     switch self {
@@ -76,7 +83,7 @@ public enum JWS {
     _ claims: StrictJSON, header: [StrictJSON.Member] = [], with key: JWSPrivateKey
   ) throws(KeyBrokerError) -> String {
     let head = StrictJSON.object(
-      [.init("alg", .string(key.publicKey.algorithm)), .init("typ", .string("JWT"))] + header)
+      [.init("alg", .string(key.algorithm)), .init("typ", .string("JWT"))] + header)
     let input =
       Base64.encode(Array(head.compact.utf8), .url) + "."
       + Base64.encode(Array(claims.compact.utf8), .url)

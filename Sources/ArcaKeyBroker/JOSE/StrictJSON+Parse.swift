@@ -83,6 +83,7 @@ private struct JSONParser {
   private mutating func object(_ depth: Int) throws(KeyBrokerError) -> StrictJSON {
     offset += 1
     var members: [StrictJSON.Member] = []
+    // Few names are compared one by one; of many a set tells which are there.
     var names: Set<String> = []
     skipSpace()
     if next == 0x7D {
@@ -93,7 +94,11 @@ private struct JSONParser {
       skipSpace()
       guard next == 0x22 else { throw fault("a member name") }
       let name = try string()
-      guard names.insert(name).inserted else { throw fault("one member \(name)") }
+      if members.count == Self.fewMax { names = Set(members.map(\.name)) }
+      let isNew =
+        members.count < Self.fewMax
+        ? !members.contains { $0.name == name } : names.insert(name).inserted
+      guard isNew else { throw fault("one member \(name)") }
       skipSpace()
       guard next == 0x3A else { throw fault("a colon") }
       offset += 1
@@ -102,8 +107,11 @@ private struct JSONParser {
     }
   }
 
+  private static let fewMax = 16
+
   private mutating func array(_ depth: Int) throws(KeyBrokerError) -> StrictJSON {
     offset += 1
+    if let octets = octets() { return .octets(octets) }
     var elements: [StrictJSON] = []
     skipSpace()
     if next == 0x5D {
@@ -116,6 +124,36 @@ private struct JSONParser {
     }
   }
 
+  // An array of whole numbers below 256, or nil, and nothing read, where it is anything else: the
+  // bytes of certificates and reports are most of what is sent.
+  private mutating func octets() -> [UInt8]? {
+    // A copy of the reference, so that reading does not count as using the parser.
+    let source = bytes
+    let text = source.span
+    var at = offset
+    var octets: [UInt8] = []
+    func isSpace(_ byte: UInt8) -> Bool {
+      byte == 0x20 || byte == 0x09 || byte == 0x0A || byte == 0x0D
+    }
+    while true {
+      while at < text.count, isSpace(text[at]) { at += 1 }
+      let start = at
+      var value = 0
+      while at < text.count, case 0x30...0x39 = text[at], at - start < 4 {
+        value = value * 10 + Int(text[at] - 0x30)
+        at += 1
+      }
+      guard at > start, value < 256, at - start == 1 || text[start] != 0x30 else { return nil }
+      octets.append(UInt8(value))
+      while at < text.count, isSpace(text[at]) { at += 1 }
+      guard at < text.count, text[at] == 0x2C || text[at] == 0x5D else { return nil }
+      at += 1
+      if text[at - 1] == 0x5D { break }
+    }
+    offset = at
+    return octets
+  }
+
   private mutating func isLast(_ close: UInt8) throws(KeyBrokerError) -> Bool {
     skipSpace()
     guard next == close || next == 0x2C else { throw fault("a comma or the end") }
@@ -125,7 +163,12 @@ private struct JSONParser {
 
   private mutating func string() throws(KeyBrokerError) -> String {
     offset += 1
-    var text: [UInt8] = []
+    let source = bytes
+    let all = source.span
+    var at = offset
+    while at < all.count, all[at] >= 0x20, all[at] != 0x22, all[at] != 0x5C { at += 1 }
+    var text = source[offset..<at]
+    offset = at
     while let byte = next {
       offset += 1
       switch byte {
@@ -138,7 +181,7 @@ private struct JSONParser {
     throw fault("a closing quote")
   }
 
-  private mutating func escape(_ text: inout [UInt8]) throws(KeyBrokerError) {
+  private mutating func escape(_ text: inout ArraySlice<UInt8>) throws(KeyBrokerError) {
     guard let letter = next else { throw fault("an escape") }
     offset += 1
     let short: [UInt8: UInt8] = [

@@ -14,6 +14,9 @@ public enum StrictJSON: Sendable, Equatable {
   case string(String)
   /// An array.
   case array([StrictJSON])
+  /// An array of whole numbers below 256, one at least, as certificates come; equal to the same
+  /// numbers in ``array(_:)``, and read as this kind.
+  case octets([UInt8])
   /// An object, members in the order of the text.
   case object([Member])
 
@@ -54,11 +57,29 @@ public enum StrictJSON: Sendable, Equatable {
 
   /// The elements, or nil for another kind of value.
   public var elements: [StrictJSON]? {
-    if case .array(let elements) = self { elements } else { nil }
+    switch self {
+    case .array(let elements): elements
+    case .octets(let bytes): bytes.map { .number(UInt64($0)) }
+    default: nil
+    }
   }
 
   /// Whether the value is the literal `null`.
-  public var isNull: Bool { self == .null }
+  public var isNull: Bool { if case .null = self { true } else { false } }
+
+  /// Compares values; members in another order differ.
+  public static func == (left: Self, right: Self) -> Bool {
+    switch (left, right) {
+    case (.null, .null): true
+    case (.bool(let left), .bool(let right)): left == right
+    case (.number(let left), .number(let right)): left == right
+    case (.string(let left), .string(let right)): left == right
+    case (.object(let left), .object(let right)): left == right
+    case (.octets(let left), .octets(let right)): left == right
+    case (.array, .array), (.array, .octets), (.octets, .array): left.elements == right.elements
+    default: false
+    }
+  }
 
   /// The compact text, members in the order they have here.
   public var compact: String {
@@ -87,6 +108,15 @@ public enum StrictJSON: Sendable, Equatable {
         element.write(&out, sorted: sorted)
       }
       out.append(0x5D)
+    case .octets(let bytes):
+      out.append(0x5B)
+      for (index, byte) in bytes.enumerated() {
+        if index > 0 { out.append(0x2C) }
+        if byte >= 100 { out.append(0x30 + byte / 100) }
+        if byte >= 10 { out.append(0x30 + byte / 10 % 10) }
+        out.append(0x30 + byte % 10)
+      }
+      out.append(0x5D)
     case .object(let members):
       out.append(0x7B)
       let ordered =
@@ -106,6 +136,17 @@ public enum StrictJSON: Sendable, Equatable {
   // everything else as it is.
   private static func write(_ text: String, _ out: inout [UInt8]) {
     out.append(0x22)
+    let bytes = text.utf8.span
+    var plain = 0
+    while plain < bytes.count, bytes[plain] >= 0x20, bytes[plain] != 0x22, bytes[plain] != 0x5C {
+      plain += 1
+    }
+    if plain == bytes.count {
+      // Nothing to be escaped, as in nearly every text, is copied at once.
+      out.append(contentsOf: text.utf8)
+      out.append(0x22)
+      return
+    }
     for byte in text.utf8 {
       switch byte {
       case 0x22, 0x5C: out += [0x5C, byte]

@@ -57,6 +57,7 @@ public enum ReceivedEvidence: Sendable {
 extension StrictJSON {
   /// An array of numbers below 256 as bytes, `count` of them where that is given; else nil.
   func octets(_ count: Int?) -> [UInt8]? {
+    if case .octets(let bytes) = self { return count == nil || bytes.count == count ? bytes : nil }
     guard let elements, count == nil || elements.count == count else { return nil }
     var bytes: [UInt8] = []
     bytes.reserveCapacity(elements.count)
