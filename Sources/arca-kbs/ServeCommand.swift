@@ -34,7 +34,11 @@ struct ServeCommand: AsyncParsableCommand {
       acceptsSimulation: configuration.dangerouslyAcceptSimulatedEvidence, logger: logger)
     var application = Application(
       router: server.router(),
-      server: try .tls(.http1(), tlsConfiguration: try tlsConfiguration(folder)),
+      server: try .tls(
+        .http1(
+          configuration: .init(
+            additionalChannelHandlers: [ConnectionFaults(broker.metrics, logger)])),
+        tlsConfiguration: try tlsConfiguration(folder)),
       configuration: .init(
         address: .hostname(configuration.host, port: configuration.port),
         serverName: "arca-kbs"),

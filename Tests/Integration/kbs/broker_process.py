@@ -81,6 +81,14 @@ class Broker:
         return [json.loads(line.split("\t", 1)[1]) for line in lines]
 
 
+def logged(broker, outcome, *reasons):
+    """The audit log's last entry is an attestation refused as `outcome`, for `reasons`."""
+    last = broker.audit()[-1]
+    assert (last["action"], last["outcome"]) == ("attest", outcome), last
+    for reason in reasons:
+        assert reason in last["details"]["reasons"], last
+
+
 def attested(client, amd, **changes):
     values = {"measurement": MEASUREMENT, "host_data": WORKLOAD} | changes
     client.auth()

@@ -88,11 +88,14 @@ class Client:
                 "tee-pubkey": key or self.public}
         return hashlib.sha384(canonical(data)).digest()
 
-    def attest(self, evidence, nonce=None):
+    def attestation(self, evidence, nonce=None):
         message = {"init-data": None,
                    "runtime-data": {"nonce": nonce or self.nonce, "tee-pubkey": self.public},
                    "tee-evidence": {"primary_evidence": evidence, "additional_evidence": ""}}
-        self.message = json.dumps(message)
+        return json.dumps(message)
+
+    def attest(self, evidence, nonce=None):
+        self.message = self.attestation(evidence, nonce)
         self.token = json.loads(self.call("POST", "/kbs/v0/attest", self.message))["token"]
         return self.token
 

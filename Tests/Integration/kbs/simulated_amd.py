@@ -68,12 +68,16 @@ class SimulatedAMD:
             builder = builder.add_extension(plain(f"{AMD}.{arc}", value), critical=False)
         return self._der(builder.sign(self.ask_key, hashes.SHA384(), rsa_padding=PSS))
 
-    def _crl(self):
+    def _crl(self, days=30):
         builder = (x509.CertificateRevocationListBuilder().issuer_name(name("ARK-Milan"))
-                   .last_update(self.now - datetime.timedelta(hours=1))
-                   .next_update(self.now + datetime.timedelta(days=30))
+                   .last_update(self.now - datetime.timedelta(days=31 - days, hours=1))
+                   .next_update(self.now + datetime.timedelta(days=days))
                    .add_extension(x509.CRLNumber(1), critical=False))
         return self._der(builder.sign(self.ark_key, hashes.SHA384(), rsa_padding=PSS))
+
+    def expired_list(self):
+        """The revocation list of a month ago, whose successor was due yesterday."""
+        return self._crl(-1)
 
     @staticmethod
     def _der(signed):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import ssl
 import threading
 import time
@@ -9,7 +10,8 @@ import time
 import pytest
 from jwcrypto import jwk, jwt
 
-from broker_process import MEASUREMENT, POLICY, SECRET, WORKLOAD, Broker, attested, refusal
+from broker_process import (
+    MEASUREMENT, POLICY, SECRET, WORKLOAD, Broker, attested, logged, refusal)
 from kbs_client import Client, Refused
 from simulated_amd import SimulatedAMD
 
@@ -94,13 +96,49 @@ def test_a_changed_platform_or_workload_is_refused(broker, amd, changes):
 def test_debug_and_lower_privilege_are_refused(broker, amd, changes):
     answer = refusal(lambda: attested(broker.client(), amd, **changes))
     assert b"evidence-refused" in answer.body
-    assert (b"debug" if "policy" in changes else b"vmpl") in answer.body
+    named = "debug" if "policy" in changes else "vmpl"
+    assert named.encode() in answer.body
+    logged(broker, "evidence-refused", named)
 
 
 def test_a_nonce_counts_once(broker, amd):
     client = attested(broker.client(), amd)
     answer = refusal(lambda: client.call("POST", "/kbs/v0/attest", client.message))
     assert b"stale-nonce" in answer.body
+    logged(broker, "stale-nonce", "used before")
+
+
+def test_of_many_attempts_with_one_nonce_one_counts(broker, amd):
+    """At one moment, each of them sound: one token, one attestation in the log, and refusals."""
+    client = broker.client()
+    client.auth()
+    message = client.attestation(amd.evidence(client.report_data(), MEASUREMENT, WORKLOAD))
+    before, outcomes = len(broker.audit()), []
+
+    def attempt():
+        try:
+            client.call("POST", "/kbs/v0/attest", message)
+            outcomes.append("ok")
+        except Refused as refused:
+            outcomes.append("stale-nonce" if b"stale-nonce" in refused.body else refused.body)
+
+    threads = [threading.Thread(target=attempt) for _ in range(24)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(outcomes) == ["ok"] + ["stale-nonce"] * 23
+    assert sorted(entry["outcome"] for entry in broker.audit()[before:]) == sorted(outcomes)
+
+
+def test_a_refused_attempt_takes_the_nonce(broker, amd):
+    client = broker.client()
+    client.auth()
+    refusal(lambda: client.attest(amd.evidence(b"x" * 48, MEASUREMENT, WORKLOAD)))
+    logged(broker, "evidence-refused", "report_data")
+    sound = amd.evidence(client.report_data(), MEASUREMENT, WORKLOAD)
+    assert b"stale-nonce" in refusal(lambda: client.attest(sound)).body
+    logged(broker, "stale-nonce", "used before")
 
 
 def test_a_stale_nonce_is_refused(broker, amd):
@@ -109,6 +147,7 @@ def test_a_stale_nonce_is_refused(broker, amd):
     evidence = amd.evidence(client.report_data(), MEASUREMENT, WORKLOAD)
     client.auth()
     assert b"stale-nonce" in refusal(lambda: client.attest(evidence, nonce=old)).body
+    logged(broker, "stale-nonce", "not this session's")
 
 
 def test_replayed_evidence_is_refused(broker, amd):
@@ -118,6 +157,7 @@ def test_replayed_evidence_is_refused(broker, amd):
     client.auth()
     answer = refusal(lambda: client.attest(evidence))
     assert b"evidence-refused" in answer.body and b"report_data" in answer.body
+    logged(broker, "evidence-refused", "report_data")
 
 
 def test_a_foreign_key_is_refused(broker, amd):
@@ -126,11 +166,46 @@ def test_a_foreign_key_is_refused(broker, amd):
     evidence = amd.evidence(client.report_data(), MEASUREMENT, WORKLOAD)
     client.new_key()
     assert b"report_data" in refusal(lambda: client.attest(evidence)).body
+    logged(broker, "evidence-refused", "report_data")
+
+
+def test_expired_collateral_is_refused(amd, tmp_path):
+    """By the list that the attester brings, where the broker has none, and by the broker's own."""
+    (tmp_path / "ark.der").write_bytes(amd.ark)
+    made = Broker(
+        tmp_path / "broker", "--dangerously-accept-simulated-root", str(tmp_path / "ark.der"))
+    try:
+        made.accept_requests()
+
+        def attempt(crl):
+            client = made.client()
+            client.auth()
+            evidence = amd.evidence(client.report_data(), MEASUREMENT, WORKLOAD)
+            chain = [entry for entry in evidence["cert_chain"] if entry["cert_type"] != "CRL"]
+            client.attest(evidence | {
+                "cert_chain": chain + [{"cert_type": "CRL", "data": list(crl)}]})
+            return client
+
+        # The same chip and signatures hold before and after with a list that is not over.
+        assert attempt(amd.crl).resource("default/app/key") == SECRET
+        assert b"crl.validity" in refusal(lambda: attempt(amd.expired_list())).body
+        logged(made, "evidence-refused", "crl.validity")
+        assert attempt(amd.crl).resource("default/app/key") == SECRET
+        folder = tmp_path / "broker/collateral/snp-milan"
+        folder.mkdir(parents=True)
+        (folder / "crl.der").write_bytes(amd.expired_list())
+        # What the folder holds is looked at again after some seconds.
+        time.sleep(5.5)
+        assert b"crl.validity" in refusal(lambda: attempt(amd.crl)).body
+        logged(made, "evidence-refused", "crl.validity")
+    finally:
+        made.stop()
 
 
 def test_another_vendor_is_refused(broker, amd):
     answer = refusal(lambda: attested(broker.client(), SimulatedAMD()))
     assert b"untrusted-root" in answer.body or b"tampered" in answer.body
+    logged(broker, "evidence-refused", "ark.trusted")
 
 
 @pytest.mark.parametrize("brings_chain", [True, False])
@@ -161,7 +236,8 @@ def test_simulation_is_refused_unless_allowed(amd, tmp_path):
     strict = Broker(tmp_path / "strict")
     try:
         answer = refusal(lambda: attested(strict.client(), amd))
-        assert b"-refused" in answer.body
+        assert b"simulated-refused" in answer.body
+        logged(strict, "simulated-refused", "ark.trusted")
         assert b"simulated-refused" in refusal(lambda: strict.client().auth("sample")).body
     finally:
         strict.stop()
@@ -205,6 +281,55 @@ def test_tls_is_authenticated(broker, tmp_path):
             client.auth()
     finally:
         other.stop()
+
+
+def test_bytes_of_an_earlier_connection_are_no_request(broker, amd, tmp_path):
+    """Whoever carries the bytes sends those of a whole exchange again: TLS has fresh keys then."""
+    sent, lock = [], threading.Lock()
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def relay():
+        while True:
+            client, _ = listener.accept()
+            server = socket.create_connection(("127.0.0.1", broker.port))
+            with lock:
+                sent.append(bytearray())
+            for source, sink, kept in ((client, server, sent[-1]), (server, client, None)):
+                threading.Thread(target=pump, args=(source, sink, kept), daemon=True).start()
+
+    def pump(source, sink, kept):
+        try:
+            while chunk := source.recv(65536):
+                if kept is not None:
+                    kept.extend(chunk)
+                sink.sendall(chunk)
+            sink.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+
+    threading.Thread(target=relay, daemon=True).start()
+    client = Client(listener.getsockname()[1], f"{broker.folder}/tls.pem")
+    assert attested(client, amd).resource("default/app/key") == SECRET
+    assert len(sent) == 3 and len(sent[1]) > 10_000
+
+    def failed():
+        text = broker.client().call("GET", "/metrics").decode()
+        rest = text.split('arca_kbs_connection_total{outcome="failed"} ')[1:]
+        return int(rest[0].split("\n")[0]) if rest else 0
+
+    before, failures = len(broker.audit()), failed()
+    for bytes_of_one in sent:
+        with socket.create_connection(("127.0.0.1", broker.port), 20) as again:
+            try:
+                again.sendall(bytes_of_one)
+                while again.recv(65536):
+                    pass
+            except OSError:
+                pass
+    assert failed() == failures + 3
+    assert len(broker.audit()) == before
+    assert b"connection failed" in open(f"{broker.folder}/log", "rb").read()
+    listener.close()
 
 
 def test_administration(broker, amd):

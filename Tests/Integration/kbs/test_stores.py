@@ -109,7 +109,11 @@ def test_etcd_refuses_strangers(tmp_path, etcd):
             [os.environ["ARCA_KBS"], "init", "--folder", str(tmp_path / "x"), *words],
             capture_output=True, timeout=60)
         assert done.returncode != 0 and b"store" in done.stderr
-        assert not os.path.exists(tmp_path / "x" / "arca-kbs.yaml")
+        # What was begun is of no use until init is run again and comes to its end.
+        done = subprocess.run(
+            [os.environ["ARCA_KBS"], "resource", "list", "--folder", str(tmp_path / "x")],
+            capture_output=True, timeout=60)
+        assert done.returncode != 0 and b"broken off" in done.stderr
         # Nor does etcd answer to a certificate of another authority.
         words = other.options()
         words[words.index("--etcd-certificate") + 1:] = [
