@@ -44,7 +44,7 @@ import Testing
   @Test func theManifestIsWhatGramineSigns() throws {
     let digest = Hex.encode(workload.digest)
     let text = String(decoding: try manifest().bytes, as: UTF8.self)
-    #expect(text == goldenManifest.replacing("WORKLOAD", with: digest))
+    #expect(text == goldenManifest.replacing("DIGEST", with: digest))
   }
 
   @Test func withoutGramineTheProgramIsTrustedWhereItIsEntered() throws {

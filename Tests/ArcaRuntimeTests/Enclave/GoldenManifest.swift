@@ -28,7 +28,7 @@ let goldenManifest = """
 
   [loader.env]
   ARCA_TEE = "sgx"
-  ARCA_WORKLOAD = "WORKLOAD"
+  ARCA_WORKLOAD = "DIGEST"
 
   [sgx]
   debug = false
