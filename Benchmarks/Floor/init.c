@@ -3,8 +3,8 @@
 // Without a disk it says "started" on the port and powers off. With one it mounts the same EROFS
 // image that Arca would verify, unverified, and becomes the program that the file /command names,
 // one argument a line, with the port as its output. /modules holds the kernel modules in their
-// order, /address the address and mask of the network card, /overlay says that writes go to an overlay
-// in memory as in a container, each where there is need of it.
+// order, /address the address and mask of the network card, /overlay says that writes go to an
+// overlay in memory as in a container, each where there is need of it.
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <fcntl.h>

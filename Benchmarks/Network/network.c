@@ -4,7 +4,8 @@
 //   network in|out ADDRESS PORT SECONDS      prints megabits a second into or out of the server
 //   network echo ADDRESS PORT SECONDS        prints the median round trip of 64 bytes, microseconds
 //
-// A connection's first byte says what is wanted: i (the server reads), o (it writes), e (it echoes).
+// A connection's first byte says what is wanted: i (the server reads), o (it writes), e (it
+// echoes).
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
 #include <signal.h>

@@ -3,8 +3,8 @@
 //   steady DEVICE-OR-FILE BYTES      reads, processor, system calls, memory, programs
 //   steady volume FOLDER BYTES       writes to and reads from a file system
 //
-// Prints "begin NAME" before each part, so that the host can look at its own clocks, and "NAME SECONDS"
-// after it.
+// Prints "begin NAME" before each part, so that the host can look at its own clocks, and "NAME
+// SECONDS" after it.
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdint.h>
@@ -135,7 +135,8 @@ static void programs(void) {
   run(stop);
 }
 
-// Blocks of 4096 go straight to the device, one at a time; the long run goes through the page cache.
+// Blocks of 4096 go straight to the device, one at a time; the long run goes through the page
+// cache.
 static void volume(const char *folder, size_t bytes) {
   static char block[1 << 20] __attribute__((aligned(4096)));
   if (chdir(folder)) fail(folder);

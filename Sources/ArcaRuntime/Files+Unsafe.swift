@@ -52,7 +52,7 @@ func hasByteLocks(_ path: String) -> Bool {
   defer { close(descriptor) }
   var lock = flock()
   lock.l_type = Int16(F_WRLCK)
-  // SAFETY: fcntl reads and writes one structure; a length of 0 is up to the file's end, and past it.
+  // SAFETY: fcntl reads and writes one structure; a length of 0 is up to the file's end and past.
   return unsafe fcntl(descriptor, F_GETLK, &lock) == 0 && lock.l_type != Int16(F_UNLCK)
 }
 

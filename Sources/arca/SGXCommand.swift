@@ -47,8 +47,8 @@ struct SGXCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
       commandName: "sign", abstract: "Sign the enclave of an image.",
       discussion: """
-        Writes arca.manifest.sgx and arca.sig, as `gramine-sgx-sign` would, into --output, and prints
-        what `arca attest verify` and a policy of the key broker take.
+        Writes arca.manifest.sgx and arca.sig, as `gramine-sgx-sign` would, into --output, and
+        prints what `arca attest verify` and a policy of the key broker take.
         """)
 
     @Option(help: "The owner's RSA-3072 key of exponent 3, in PEM; `arca sgx key` makes one.")

@@ -17,11 +17,13 @@ import Testing
 
   private let network = HostNetwork(
     interfaces: [
-      .init(
+      HostNetwork.Interface(
         name: "eth0", hardwareAddress: [2, 0, 0, 0, 0, 1], mtu: 1500,
         addresses: [[10, 0, 0, 2, 16], [UInt8](repeating: 1, count: 16) + [64]])
     ],
-    routes: [.init(interface: 0, destination: [0, 0, 0, 0, 0], gateway: [10, 0, 0, 1])])
+    routes: [
+      HostNetwork.Route(interface: 0, destination: [0, 0, 0, 0, 0], gateway: [10, 0, 0, 1])
+    ])
 
   @Test func inputComesBackAsItWas() throws {
     var input = HostInput(hostname: "web", terminal: .init(rows: 1, columns: 2))

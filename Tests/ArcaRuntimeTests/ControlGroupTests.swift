@@ -93,7 +93,8 @@ import Testing
   @Test func versionTwoIsPrintedInTheSameShape() throws {
     try write([
       "slice/box/cpu.stat":
-        "usage_usec 12\nuser_usec 5\nsystem_usec 7\nnr_periods 0\nnr_throttled 0\nthrottled_usec 0\n",
+        "usage_usec 12\nuser_usec 5\nsystem_usec 7\nnr_periods 0\nnr_throttled 0\n"
+        + "throttled_usec 0\n",
       "slice/box/cpuset.cpus.effective": "0-1\n", "slice/box/memory.max": "max\n",
       "slice/box/memory.current": "1000\n", "slice/box/memory.swap.max": "0\n",
       "slice/box/memory.swap.current": "24\n", "slice/box/memory.stat": "anon 8\nfile 16\n",

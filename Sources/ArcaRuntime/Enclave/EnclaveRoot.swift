@@ -43,7 +43,8 @@ package struct EnclaveRoot {
     capabilities = Self.gramineCapabilities
   }
 
-  /// What `arca-init` enters without Gramine; makes the places to mount upon in the new folder `points`.
+  /// What `arca-init` enters without Gramine; makes the places to mount upon in a new folder
+  /// `points`.
   init(
     _ image: UnpackedImage, _ manifest: EnclaveManifest, program: String, points: String
   ) throws(RuntimeError) {

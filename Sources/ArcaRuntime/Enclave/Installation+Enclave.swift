@@ -112,8 +112,8 @@ extension Gramine {
   static var missing: RuntimeError {
     RuntimeError(
       .installation,
-      "sgx: needs Gramine, but no gramine-sgx; to mend it, install Gramine 1.9 or later, or name its "
-        + "folder by \(variable), such as /usr/lib/x86_64-linux-gnu/gramine")
+      "sgx: needs Gramine, but no gramine-sgx; to mend it, install Gramine 1.9 or later, or name "
+        + "its folder by \(variable), such as /usr/lib/x86_64-linux-gnu/gramine")
   }
 
   /// The content of the file `name`.

@@ -54,8 +54,8 @@ public struct SignedEnclave: Sendable {
       guard enclave.manifest.bytes == manifest else {
         throw RuntimeError(
           .manifest,
-          "\(folder)/\(Self.name).manifest.sgx: made for another image, workload manifest, release of "
-            + "Arca or Gramine than those here; make and sign it again with `arca sgx sign`")
+          "\(folder)/\(Self.name).manifest.sgx: made for another image, workload manifest, release "
+            + "of Arca or Gramine than those here; make and sign it again with `arca sgx sign`")
       }
       measurement = try installation.measurement(of: enclave, .sgx, workload: workload.digest)
     } catch let error as MeasurementError {

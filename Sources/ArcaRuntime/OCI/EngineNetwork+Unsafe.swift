@@ -26,7 +26,7 @@ struct EngineNetwork {
   ///   - launcher: The process.
   ///   - callsBroker: Whether the launcher connects to a key broker, in this namespace.
   /// - Returns: what the guest is given.
-  /// - Throws: ``RuntimeError/Code/state`` where the kernel refuses, `unsupported` above the bounds.
+  /// - Throws: ``RuntimeError``: `state` where the kernel refuses, `unsupported` above the bounds.
   static func join(
     launcher: Int32, callsBroker: Bool
   ) throws(RuntimeError) -> EngineNetwork {

@@ -154,17 +154,24 @@ extension OCIStore {
     try withExtendedLifetime(image) { () throws(RuntimeError) in
       _ = try runtime.perform(["create"] + place + passed(line) + [id], log: folder + "/outer.log")
     }
-    guard workload.manifest.hasNetwork else { return }
-    // The engine's hooks have run by now, so the namespace is as the engine wants it.
+    if workload.manifest.hasNetwork { try connect(id, launch, workload.input) }
+  }
+
+  /// Gives the guest the interfaces of the container's network.
+  ///
+  /// The engine's hooks have run by now, so the namespace is as the engine wants it.
+  private func connect(
+    _ id: String, _ launch: LaunchDescription, _ input: HostInput
+  ) throws(RuntimeError) {
     let network = try EngineNetwork.join(
       launcher: Int32(try state(id).pid), callsBroker: launch.keyBroker != nil)
     guard !network.taps.isEmpty else { return }
+    var (launch, input) = (launch, input)
     launch.taps = network.taps
     launch.hardwareAddresses = network.hardwareAddresses
-    var input = workload.input
     input.network = network.host
-    try write(folder + "/job/launch", launch.encoded())
-    try write(folder + "/job/host-input", input.encoded())
+    try write(folder(id) + "/job/launch", launch.encoded())
+    try write(folder(id) + "/job/host-input", input.encoded())
   }
 
   private func passed(_ line: OCICommandLine) -> [String] {

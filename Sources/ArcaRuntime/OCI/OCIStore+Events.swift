@@ -111,8 +111,8 @@ extension OCIStore {
     guard sum >= 1, sum <= 86_400_000 else {
       throw RuntimeError(
         .usage,
-        "--interval \(printable(text.utf8.prefix(64))): expected a duration from 1ms to 24h, such as "
-          + "500ms, 5s or 1m30s",
+        "--interval \(printable(text.utf8.prefix(64))): expected a duration from 1ms to 24h, such "
+          + "as 500ms, 5s or 1m30s",
         exitStatus: 1)
     }
     return Int64(sum)

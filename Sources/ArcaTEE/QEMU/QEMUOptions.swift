@@ -124,8 +124,8 @@ public struct QEMUOptions: Sendable {
     }
   }
 
-  /// The translator does `rep movsb` a byte at a time, which a kernel prefers where it is said to be
-  /// fast.
+  /// The translator does `rep movsb` a byte at a time, which a kernel prefers where it is said to
+  /// be fast.
   private var cpu: String {
     launch.hardware?.cpuModel ?? (launch.accelerator == .kvm ? "host" : "max,-erms,-fsrm")
   }

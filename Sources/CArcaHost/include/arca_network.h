@@ -53,9 +53,9 @@ struct arca_match {
 // Lets filters be attached to what comes in at an interface; done before is fine.
 int arca_ingress_open(int index);
 // Adds a filter to what comes in at interface `index`: packets of the Ethernet `protocol` (0x0003:
-// any) that have all of `matches` go out at `target`: themselves (fate 0), or a copy, and later filters
-// see them too (1), or this namespace's own stack does (2). Without a target they go to that stack
-// alone. Lower priorities first.
+// any) that have all of `matches` go out at `target`: themselves (fate 0), or a copy, and later
+// filters see them too (1), or this namespace's own stack does (2). Without a target they go to
+// that stack alone. Lower priorities first.
 int arca_filter_add(int index, int priority, uint16_t protocol, const struct arca_match *matches,
                     int count, int target, int fate);
 // Removes the filters of a priority; none is fine.

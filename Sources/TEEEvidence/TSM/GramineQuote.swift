@@ -1,5 +1,5 @@
-/// A quote of the enclave that Gramine runs, by its pseudo-files (Gramine documentation, "Attestation
-/// and Secret Provisioning", low-level interface).
+/// A quote of the enclave that Gramine runs, by its pseudo-files (Gramine documentation,
+/// "Attestation and Secret Provisioning", low-level interface).
 ///
 /// They belong to this process alone, so nobody can write between: the data is written first, and
 /// the quote, made as its file is opened, holds it.

@@ -27,8 +27,8 @@ final class LastingMemory: SignatureMemory, @unchecked Sendable {
 }
 
 extension Verdict {
-  /// The verdict that `judge` comes to without a memory, which must be the one that it comes to with
-  /// what every case before has left in a memory, and once more with what this one has.
+  /// The verdict that `judge` comes to without a memory, which must be the one that it comes to
+  /// with what every case before has left in a memory, and once more with what this one has.
   static func alike(_ judge: ((any SignatureMemory)?) throws -> Verdict) rethrows -> Verdict {
     let verdict = try judge(nil)
     for _ in 0..<2 {
