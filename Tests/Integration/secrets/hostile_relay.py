@@ -6,10 +6,10 @@ import threading
 
 class HostileRelay:
     """Listens on loopback; `deed` is None, alter, drop, reorder or replay, done on each connection
-    once `after` bytes of the broker's have passed."""
+    once `after` bytes of `victim`'s, the broker's or the guest's, have passed."""
 
-    def __init__(self, target, deed=None, after=0):
-        self.target, self.deed, self.after = target, deed, after
+    def __init__(self, target, deed=None, after=0, victim="broker"):
+        self.target, self.deed, self.after, self.victim = target, deed, after, victim
         self.capture = bytearray()
         self.connections = 0
         self.listener = socket.create_server(("127.0.0.1", 0))
@@ -28,8 +28,17 @@ class HostileRelay:
             except OSError:
                 guest.close()
                 continue
-            for source, sink, harm in ((guest, broker, False), (broker, guest, True)):
-                threading.Thread(target=self.pump, args=(source, sink, harm), daemon=True).start()
+            threading.Thread(target=self.carry, args=(guest, broker), daemon=True).start()
+
+    def carry(self, guest, broker):
+        ways = [threading.Thread(target=self.pump, args=way, daemon=True) for way in (
+            (guest, broker, self.victim == "guest"), (broker, guest, self.victim == "broker"))]
+        for way in ways:
+            way.start()
+        for way in ways:
+            way.join()
+        for end in (guest, broker):
+            end.close()
 
     def pump(self, source, sink, harm):
         passed, done = 0, False
