@@ -26,6 +26,7 @@ struct ArcaKBS: AsyncParsableCommand {
   /// Runs the command that the arguments name; whatever it makes is for its owner alone.
   static func main() async {
     umask(0o077)
+    checkOutputAtExit()
     await main(nil)
   }
 }

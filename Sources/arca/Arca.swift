@@ -6,6 +6,7 @@ import Foundation
 @main
 enum Main {
   static func main() {
+    checkOutputAtExit()
     let arguments = CommandLine.arguments
     let name = arguments.first.map { URL(fileURLWithPath: $0).lastPathComponent }
     let own = Array(arguments.dropFirst())

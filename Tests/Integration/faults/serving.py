@@ -85,7 +85,7 @@ class ServingTrial(Trial):
             [KBS, "token", "admin", "--folder", f"{self.folder}/broker", "--seconds", "7000"],
             self.folder).strip()
         subprocess.run(["cp", "-a", self.folder, self.ready], check=True)
-        self.points = [(call, number) for number in range(1, 13)
+        self.points = [(call, number) for number in range(1, 7)
                        for call in ("pwrite64", "fdatasync")]
 
     def inject(self, fault):
