@@ -84,6 +84,9 @@ conformance-test: ## Compare with sev-snp-measure, and the command line with the
 	  if [ $$status = 77 ] && [ -z "$$CI" ]; then echo "SKIPPED: $$run"; \
 	  elif [ $$status != 0 ]; then exit $$status; fi; \
 	done
+	@status=0; Tests/Conformance/gramine.py $(OUT)/bin/arca "$$HOME/.cache/arca/test-images" || status=$$?; \
+	if [ $$status = 77 ]; then echo "SKIPPED: gramine.py, which needs Gramine"; \
+	elif [ $$status != 0 ]; then exit $$status; fi
 
 oci-conformance: build ## Hold arca to runc's results in runtime-tools' suite, which must be had: see the program.
 	@$(MAKE) --no-print-directory deps PACKAGES="$(PACKAGES) git runc"
