@@ -184,6 +184,23 @@ test_manifest() {
   run 125 '*' --manifest "$manifest" "$busybox"
 }
 
+# Folders of the host, with a guest whose kernel has 9p (`make guest-kernel`); else their refusal.
+test_folders() {
+  local folder=$work/folder
+  mkdir -p "$folder" && echo text > "$folder/file"
+  if ! jq -e '(.modules + (.kernelOptions // [])) | any(. == "9p" or . == "CONFIG_9P_FS=y")' \
+    "$library/guest/release.json" >/dev/null; then
+    refused 'make guest-kernel' -v "$folder:/data" "$busybox" true
+    return
+  fi
+  run 126 text -v "$folder:/data" "$busybox" sh -c 'cat /data/file; echo new > /data/made
+    busybox chown 7:8 /data/made; cp /bin/busybox /data/program; exec /data/program true'
+  [ "$(stat -c '%u %g' "$folder/made")" = '7 8' ] || fail "the owner of a file did not arrive"
+  run 1 text -v "$folder:/data:ro" "$busybox" sh -c 'cat /data/file; echo no > /data/other'
+  "$arca" manifest derive "$busybox" true > "$work/closed.yaml"
+  refused shareFolders --manifest "$work/closed.yaml" -v "$folder:/data" "$busybox"
+}
+
 test_outer() {
   local id pid checked=0
   id=$(timeout 120 "$arca" run -d --name outer "$busybox" sleep 60 2>/dev/null)
@@ -423,7 +440,7 @@ test_crowd() {
 
 bash "$here/images/make-images.sh" "$images" || { echo "the test images could not be made" >&2; exit 1; }
 tests=("$@")
-[ $# -gt 0 ] || tests=(images streams terminal life silent manifest outer tamper identity attest tdx sgx hardware tools)
+[ $# -gt 0 ] || tests=(images streams terminal life silent manifest folders outer tamper identity attest tdx sgx hardware tools)
 for name in "${tests[@]}"; do
   echo "integration: $name"
   "test_$name"
