@@ -16,9 +16,11 @@ RELEASE_PACKAGES := patchelf python3
 RUNTIME_PACKAGES := crun qemu-system-x86 skopeo
 TEST_PACKAGES := aardvark-dns busybox-static catatonit chromium conmon containerd \
   containernetworking-plugins cryptsetup-bin docker.io docker-registry erofs-utils etcd-server \
-  iproute2 iptables jq kubernetes-client mandoc netavark podman procps python3-grpcio python3-venv softhsm2 spin
+  iproute2 iptables jq mandoc netavark podman procps python3-grpcio python3-venv softhsm2 spin
 # Debian 13 has Docker's client in a package of its own.
 TEST_PACKAGES += $(shell . /etc/os-release; [ "$${VERSION_ID:-99}" -lt 13 ] || echo docker-cli)
+# Another package may have brought it, and then Debian's cannot be installed.
+TEST_PACKAGES += $(shell command -v kubectl >/dev/null || echo kubernetes-client)
 PACKAGES := $(BUILD_PACKAGES) $(GUEST_PACKAGES) $(RELEASE_PACKAGES) $(RUNTIME_PACKAGES) \
   $(TEST_PACKAGES)
 BENCH_PACKAGES := runsc wrk
