@@ -35,17 +35,6 @@ public enum PrivateFile {
     }
   }
 
-  /// Makes the empty file `path` with mode 0600, in place of what a killed process left there.
-  static func create(_ path: String) throws(KeyBrokerError) -> FileHandle {
-    try? FileManager.default.removeItem(atPath: path)
-    guard
-      FileManager.default.createFile(
-        atPath: path, contents: nil, attributes: [.posixPermissions: 0o600]),
-      let handle = FileHandle(forWritingAtPath: path)
-    else { throw KeyBrokerError(.keyFile, "\(path): cannot be made") }
-    return handle
-  }
-
   /// Gives the finished file `temporary` its name, which nothing has yet, and puts that on disk.
   static func publish(_ temporary: String, as path: String) throws {
     guard !FileManager.default.fileExists(atPath: path) else {
