@@ -98,7 +98,7 @@ sanitize: ## Run the unit tests that boot no guest under SANITIZER, address or t
 	Tests/sanitize.sh $(SANITIZER)
 
 integration-test: ## Boot real guests through arca, and run the key broker.
-	$(SUDO) Tests/Integration/images/make-images.sh "$$HOME/.cache/arca/test-images" >/dev/null
+	$(SUDO) bash Tests/Integration/images/make-images.sh "$$HOME/.cache/arca/test-images" >/dev/null
 	@# A guest that is translated keeps one processor busy.
 	@$(MAKE) --no-print-directory -j2 integration-guests integration-engines
 	@# It looks at every process of the machine, so that nothing may run beside it.
