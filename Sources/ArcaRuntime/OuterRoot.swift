@@ -90,8 +90,8 @@ struct OuterRoot {
       try copy(sources, to: unfinished)
       try synchronizeFileSystem(of: unfinished)
       let lines = sources.compactMap(stamp) + [name]
-      try Data((lines.joined(separator: "\n") + "\n").utf8)
-        .write(to: URL(fileURLWithPath: base + "/index"), options: .atomic)
+      let index = Array((lines.joined(separator: "\n") + "\n").utf8)
+      try System.replace(base + "/index", with: index)
       try renameFile(unfinished, "\(base)/\(name)")
     } catch {
       try? FileManager.default.removeItem(atPath: unfinished)

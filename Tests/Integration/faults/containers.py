@@ -116,7 +116,7 @@ class Run(Scenario):
         self.note(folder)
         require_gone(self.seen)
         held = Path(folder)
-        patterns = ["state/containers/*", "state/oci/*", "data/*.new", "data/vmm/.new-*",
+        patterns = ["state/containers/*", "state/oci/*", "data/*.new", "data/vmm/.*",
                     "data/images/tmp/*"]
         return [str(path) for pattern in patterns for path in held.glob(pattern)
                 if not (path / "record").exists()]
