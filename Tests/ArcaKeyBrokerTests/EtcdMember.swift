@@ -56,7 +56,7 @@ actor EtcdMember {
     ]
     process.standardError = FileHandle.nullDevice
     process.standardOutput = FileHandle.nullDevice
-    try process.run()
+    try await runFromLastingThread(process)
     let result = (folder: folder, port: port)
     let probe = try EtcdService(
       endpoints: [client], prefix: "/probe", authority: folder + "/ca.pem",
@@ -66,6 +66,16 @@ actor EtcdMember {
       try await Task.sleep(for: .milliseconds(100))
     }
     throw FixtureError.noEtcd
+  }
+
+  // What the kernel calls the parent's death is that of the thread which started the child.
+  private static func runFromLastingThread(_ process: Process) async throws {
+    try await withCheckedThrowingContinuation { (started: CheckedContinuation<Void, any Error>) in
+      Thread.detachNewThread {
+        started.resume(with: Result { try process.run() })
+        while true { Thread.sleep(forTimeInterval: 3600) }
+      }
+    }
   }
 
   private static func makeCertificates(_ folder: String) throws {

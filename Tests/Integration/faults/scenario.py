@@ -125,8 +125,7 @@ class Trial:
         outcome = trace.traced(
             self.scenario.command(self.folder), self.scenario.environment(self.folder), self.log,
             self.scenario.follows, fault)
-        # The loader's own files are no part of this.
-        if not outcome.is_hit or "error while loading shared libraries" in outcome.err:
+        if not outcome.is_hit or outcome.is_of_the_runtime:
             self.misses += 1
             return
         self.hits += 1

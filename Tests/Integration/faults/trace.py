@@ -55,6 +55,13 @@ class Outcome:
         return self.is_killed or "(INJECTED)" in self.log
 
     @property
+    def is_of_the_runtime(self):
+        """Whether the fault met what loads and schedules the program: the loader says so, and
+        libdispatch, which looks at its own process in /proc, traps."""
+        return "error while loading shared libraries" in self.err or bool(
+            self.trap and re.search(r'"/proc/.*(INJECTED|<unfinished)', self.log))
+
+    @property
     def trap(self):
         """The signal of a program that found itself in the wrong, or of one that hangs."""
         number = -self.status if self.status < 0 else self.status - 128
