@@ -38,7 +38,8 @@ struct KernelModules {
     Disk.find(folder) { $0.hasPrefix("\(name).ko") }.first
   }
 
-  /// Unpacked and without debugging sections: both would cost time at every start.
+  /// Unpacked, with the symbols that loading needs alone, and without what only unwinds stacks: each
+  /// byte costs time at every start.
   private static func stripped(_ file: URL) throws(BuildError) -> Data {
     let folder = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
     try Disk.makeFolder(folder)
@@ -49,7 +50,8 @@ struct KernelModules {
     case "zst": try Disk.write(try Tool.run(["zstd", "-q", "-dc", file.path]), to: module)
     default: try Disk.write(try Disk.read(file), to: module)
     }
-    _ = try Tool.run(["objcopy", "--strip-debug", module.path])
+    _ = try Tool.run(
+      ["objcopy", "--strip-unneeded", "-R", ".orc_*", "-R", ".rela.orc_*", module.path])
     return try Disk.read(module)
   }
 
