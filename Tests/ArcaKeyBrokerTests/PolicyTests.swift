@@ -1,5 +1,6 @@
 import ArcaBytes
 import ArcaKeyBroker
+import Crypto
 import Foundation
 import TEEAttestation
 import Testing
@@ -139,6 +140,35 @@ import Testing
     #expect(platforms[1].runtimeRegisters[0] == .any)
     #expect(platforms[1].runtimeRegisters[1] == .oneOf([[UInt8](repeating: 0xEF, count: 48)]))
     #expect(Self.code(yaml) == .invalidPolicy)
+  }
+
+  @Test func aReleaseKeysReferenceValuesAreSignedByIt() throws {
+    let values = Array(#"{"version":1,"values":[]}"#.utf8)
+    let (key, other) = (P256.Signing.PrivateKey(), P256.Signing.PrivateKey())
+    let signed = try key.signature(for: values).derRepresentation
+    let good = [
+      "r.json": values, "r.json.sig": Array(signed), "k.pem": Self.pem(key.publicKey),
+    ]
+    let yaml = "version: 1\nreleaseKey: k.pem\nreferenceValues: {r: r.json}\nrules: []"
+    let stored = try StoredPolicy(yaml: yaml) { good[$0] }
+    #expect(try ReleasePolicy(stored: stored).rules.isEmpty)
+    let changes: [(String, [UInt8]?)] = [
+      ("r.json", values + [0x20]), ("r.json.sig", nil), ("r.json.sig", [0x30, 0]),
+      ("r.json.sig", Array(try other.signature(for: values).derRepresentation)),
+      ("k.pem", Self.pem(other.publicKey)), ("k.pem", nil), ("k.pem", values),
+    ]
+    for (name, content) in changes {
+      let files = good.merging([name: content ?? []]) { $1 }.filter {
+        $0.key != name || content != nil
+      }
+      #expect {
+        try StoredPolicy(yaml: yaml) { files[$0] }
+      } throws: { ($0 as? KeyBrokerError)?.code == .invalidPolicy }
+    }
+  }
+
+  private static func pem(_ key: P256.Signing.PublicKey) -> [UInt8] {
+    Array(key.pemRepresentation.utf8)
   }
 
   @Test(arguments: [

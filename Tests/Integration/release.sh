@@ -1,12 +1,15 @@
 #!/usr/bin/env bash
-# Makes a release, installs it where there is no Swift, and checks what a stranger would: release.sh
+# Makes a release, installs it where there is no Swift, and checks what a stranger would.
+#
+#   release.sh FIRMWARE      the folder with OVMF.amdsev.fd and OVMF.inteltdx.ms.fd
 #
 # The root that it is installed into is this machine's, with the toolchain's libraries hidden and all
 # writes kept apart. out/ must be of the last commit.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 swift=$(ldd "$root/out/bin/arca" | sed -n 's|.*=> \(.*\)/libswiftCore.so .*|\1|p')
-if [ "${1:-}" != --inside ]; then exec unshare -m --propagation private "$0" --inside; fi
+firmware=$(realpath "$1")
+if [ "${2:-}" != --inside ]; then exec unshare -m --propagation private "$0" "$firmware" --inside; fi
 # The sources may be another user's.
 export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0='*'
 work=$(mktemp -d)
@@ -91,6 +94,25 @@ echo >> "$guest/release.json"
 ! check || fail "a changed release.json was accepted"
 cp "$work/good.json" "$guest/release.json"
 rm "$guest/release.json.sig"
+
+echo "reference values"
+policy="version: 1
+releaseKey: public.pem
+referenceValues: {snp: snp.json, tdx: tdx.json}
+rules:
+  - {name: all, resources: ['*/*/*'], tees: [snp], workloads: any, platforms: [{release: snp}, {release: tdx}]}"
+echo "$policy" > "$work/policy.yaml"
+"$root/deploy/reference-values.sh" snp "$firmware/OVMF.amdsev.fd" > "$work/snp.json"
+"$root/deploy/reference-values.sh" tdx "$firmware/OVMF.inteltdx.ms.fd" > "$work/tdx.json"
+"$root/deploy/sign-release.sh" "$work/key.pem" "$work/snp.json" "$work/tdx.json" >/dev/null
+"$root/out/bin/arca-kbs" policy check "$work/policy.yaml" >/dev/null || fail "signed reference values were refused"
+sed -i 's/"tdx"/"snp"/' "$work/tdx.json"
+! "$root/out/bin/arca-kbs" policy check "$work/policy.yaml" 2>/dev/null || fail "changed reference values were accepted"
+# They are what `arca measure` says of a launch, which tests compare with sev-snp-measure.
+measured=$(ARCA_SEV_FIRMWARE=$firmware/OVMF.amdsev.fd "$root/out/bin/arca" measure --json --tee snp --cpus 3 \
+  --cpu-model EPYC-Milan "oci:$work/image" | jq -r .platformMeasurement)
+[ "$(jq -r '.values[] | select(.vcpus == 3 and any(.cpuModels[]; . == "EPYC-Milan")) | .digests.measurement' \
+  "$work/snp.json")" = "$measured" ] || fail "reference values: not $measured for 3 vCPUs of EPYC-Milan"
 
 echo "rebuilt, and one changed file found"
 printf x >> "$guest/cmdline"

@@ -10,7 +10,7 @@ extension ReleasePolicy {
   ///
   /// Nothing has a lax default: `resources`, `tees`, `platforms` and `workloads` must be there, and
   /// `any` is a word that has to be written. `referenceValues` gives the contents of a release's
-  /// reference values by the file name that the policy states.
+  /// reference values, of the key that `releaseKey` names and of signatures by file name.
   public init(
     yaml: String, referenceValues: (String) -> [UInt8]?
   ) throws(KeyBrokerError) {
@@ -18,16 +18,19 @@ extension ReleasePolicy {
       throw KeyBrokerError(.tooLarge, "policy: more than \(Self.bytesMax) bytes")
     }
     let root = try DocumentNode(yaml: yaml, name: "policy", code: .invalidPolicy)
-    try root.expectMembers(["version", "referenceValues", "rules"])
+    try root.expectMembers(["version", "referenceValues", "releaseKey", "rules"])
     guard try root.text("version") == "\(Self.version)" else {
       throw KeyBrokerError(.invalidPolicy, "policy.version: expected \(Self.version)")
     }
+    let key =
+      try root.has("releaseKey") ? ReleaseKey(root.text("releaseKey"), referenceValues) : nil
     var releases: [String: [PlatformMeasurement]] = [:]
     for (name, file) in try root.optional("referenceValues")?.textMembers() ?? [] {
       guard let content = referenceValues(file) else {
         throw KeyBrokerError(
           .invalidPolicy, "policy.referenceValues.\(name): \(file) cannot be read")
       }
+      try key?.check(content, signature: referenceValues(file + ReleaseKey.suffix), of: file)
       releases[name] = try ReferenceValueFile.measurements(content, name: name)
     }
     var rules: [ReleaseRule] = []
