@@ -5,6 +5,8 @@ import Foundation
 import Hummingbird
 import HummingbirdTLS
 import Logging
+import NIOCore
+import NIOPosix
 
 /// `arca-kbs serve`: serves the protocol over TLS until it is told to stop.
 struct ServeCommand: AsyncParsableCommand {
@@ -16,6 +18,9 @@ struct ServeCommand: AsyncParsableCommand {
   @OptionGroup var option: FolderOption
 
   func run() async throws {
+    // Tasks run on the threads that bytes arrive at, so that no step of a request wakes another
+    // thread; with a compiler that does not let them, the broker is slower.
+    _ = NIOSingletons.unsafeTryInstallSingletonPosixEventLoopGroupAsConcurrencyGlobalExecutor()
     LoggingSystem.bootstrap { StreamLogHandler.standardError(label: $0) }
     let logger = Logger(label: "arca-kbs")
     let configuration = try option.readConfiguration()
