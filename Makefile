@@ -103,6 +103,7 @@ integration-test: ## Boot real guests through arca, and run the key broker.
 	@$(MAKE) --no-print-directory -j2 integration-guests integration-engines
 	@# It looks at every process of the machine, so that nothing may run beside it.
 	$(SUDO) Tests/Integration/run.sh soak
+	$(SUDO) Tests/Integration/readme.sh
 	$(SUDO) env PATH="$$PATH" Tests/Integration/release.sh $(VECTORS)/launch/inputs
 
 integration-guests:

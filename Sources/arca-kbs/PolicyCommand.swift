@@ -6,8 +6,8 @@ import TEEAttestation
 /// `arca-kbs policy`: what is released to whom.
 struct PolicyCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "policy", abstract: "Check, install and explain policies.",
-    subcommands: [Check.self, Install.self, Explain.self])
+    commandName: "policy", abstract: "Check, install, extend and explain policies.",
+    subcommands: [Check.self, Install.self, Allow.self, Explain.self])
 
   struct Check: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -34,6 +34,36 @@ struct PolicyCommand: AsyncParsableCommand {
     func run() async throws {
       let policy = try readPolicy(file)
       try await option.broker().installPolicy(policy, by: FolderOption.localName)
+    }
+  }
+
+  struct Allow: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Add a rule: these resources for one workload on one platform.",
+      discussion: """
+        The identity is what `arca measure --json IMAGE` prints, on standard input:
+
+          arca measure --json IMAGE | arca-kbs policy allow default/app/key
+        """)
+
+    @OptionGroup var option: FolderOption
+    @Argument(help: "repository/type/tag, or with a trailing * in a part.") var resources: [String]
+    @Option(help: "The rule's name, for the audit log (default: of the workload digest).")
+    var name: String?
+    @Flag(help: "The identity is of a simulated TEE: no hardware protects what is released.")
+    var dangerouslyAcceptSimulatedEvidence = false
+
+    func run() async throws {
+      let identity = try MeasuredIdentity(json: Array(try readInput("-")))
+      guard !identity.isSimulated || dangerouslyAcceptSimulatedEvidence else {
+        throw CommandError(
+          "the identity is of a simulated TEE, which protects nothing; if that is meant, say "
+            + "--dangerously-accept-simulated-evidence")
+      }
+      let patterns = try resources.map { try ResourcePattern($0) }
+      let rule = name ?? "workload-" + identity.workload.prefix(12)
+      try await option.broker().allow(patterns, to: identity, as: rule, by: FolderOption.localName)
+      print("rule \(rule) releases \(resources.joined(separator: ", ")) to this identity alone")
     }
   }
 

@@ -39,7 +39,13 @@ struct ImageBuild: ParsableCommand {
   @Argument(help: "What to make: a folder or oci:FOLDER[:TAG], FILE.tar or oci-archive:FILE[:TAG].")
   var output: String
 
+  @Argument(parsing: .captureForPassthrough, help: "The command in place of the image's.")
+  var command: [String] = []
+
   func validate() throws {
+    guard manifest == nil || command.isEmpty else {
+      throw ValidationError("a command with --manifest: expected it in the manifest, process.args")
+    }
     guard encrypt == (keyFile != nil), encrypt == (keyUri != nil) else {
       throw ValidationError("--encrypt, --key-file and --key-uri: expected all three or none")
     }
@@ -55,7 +61,7 @@ struct ImageBuild: ParsableCommand {
       chosen = try readManifest(manifest)
       try image.check(chosen)
     } else {
-      chosen = try workload.derivedManifest(of: image, [])
+      chosen = try workload.derivedManifest(of: image, command)
     }
     let built = try ImageStore(dataDirectory: Installation().data)
       .build(image, manifest: chosen, encryption: encryption, to: output)

@@ -58,6 +58,17 @@ extension KeyBroker {
         [.init("by", .string(name)), .init("digest", .string(Hex.encode(digest)))]))
   }
 
+  /// Puts a rule behind those of the policy in force: it releases `resources` to `identity`.
+  public func allow(
+    _ resources: [ResourcePattern], to identity: MeasuredIdentity, as rule: String, by name: String
+  ) async throws(KeyBrokerError) {
+    guard let record = try await store.policy() else {
+      throw KeyBrokerError(.invalidPolicy, "no policy is installed; expected one to add a rule to")
+    }
+    let policy = try StoredPolicy(record: record).allowing(resources, to: identity, as: rule)
+    try await installPolicy(policy, by: name)
+  }
+
   /// Reads the policy in force, or says why there is none.
   public func checkPolicy() async throws(KeyBrokerError) -> ReleasePolicy {
     try await policy.current(in: store)

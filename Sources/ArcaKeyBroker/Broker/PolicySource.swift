@@ -32,18 +32,29 @@ public struct StoredPolicy: Sendable, Equatable {
   }
 }
 
-extension ReleasePolicy {
-  /// The policy that `stored` holds.
-  public init(stored: StoredPolicy) throws(KeyBrokerError) { try self.init(record: stored.record) }
+extension StoredPolicy {
+  /// Reads what the store has.
+  init(record: [UInt8]) { self.record = record }
 
-  init(record: [UInt8]) throws(KeyBrokerError) {
+  /// The text, and the files that it names.
+  func contents() throws(KeyBrokerError) -> (yaml: String, files: [String: [UInt8]]) {
     let json = try StrictJSON(parsing: record)
-    guard let yaml = json["yaml"]?.text, let files = json["referenceValues"] else {
+    guard let yaml = json["yaml"]?.text, case .object(let members)? = json["referenceValues"] else {
       throw KeyBrokerError(.corrupted, "stored policy: not in its form")
     }
-    try self.init(yaml: yaml) { name in
-      files[name]?.text.flatMap { Base64.decode($0, .standard) }
+    var files: [String: [UInt8]] = [:]
+    for member in members {
+      files[member.name] = member.value.text.flatMap { Base64.decode($0, .standard) }
     }
+    return (yaml, files)
+  }
+}
+
+extension ReleasePolicy {
+  /// The policy that `stored` holds.
+  public init(stored: StoredPolicy) throws(KeyBrokerError) {
+    let (yaml, files) = try stored.contents()
+    try self.init(yaml: yaml) { files[$0] }
   }
 }
 
@@ -60,7 +71,7 @@ final class PolicySource: Sendable {
         .invalidPolicy, "no policy is installed; do so with arca-kbs policy install")
     }
     if let known = parsed.withLock({ $0?.record == record ? $0?.policy : nil }) { return known }
-    let policy = try ReleasePolicy(record: record)
+    let policy = try ReleasePolicy(stored: StoredPolicy(record: record))
     parsed.withLock { $0 = (record, policy) }
     return policy
   }
