@@ -74,6 +74,7 @@ extension ContainerStore {
       throw RuntimeError(.manifest, "host input: \(ManifestText.describe(error))")
     }
     try checkInput(request, manifest)
+    try checkLaunchSecrets(request, manifest)
     let root = try OuterRoot(installation).prepare()
     let hardware = request.kind.isSimulated ? nil : try HostHardware(request, installation)
     let accelerator =
@@ -114,6 +115,7 @@ extension ContainerStore {
     do {
       outer.enclave = try enclave?.place(in: container.folder, installation)
       try write(launch, manifest, request, outer.spec, to: container.folder)
+      try openSession(for: request, manifest, launch.hardware, in: container.folder)
     } catch {
       try? container.removeFolder()
       throw error as? RuntimeError

@@ -67,7 +67,7 @@ package struct HostHardware {
     }
     launch.idBlock = request.idBlock
     launch.idAuthentication = request.idAuthentication
-    launch.hasSession = request.sessionFolder != nil
+    launch.hasSession = request.sessionFolder != nil || request.sevChain != nil
     launch.hasQuoteService = hasService
     self.launch = launch
   }

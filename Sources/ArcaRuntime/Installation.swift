@@ -84,6 +84,18 @@ extension Installation {
     Set((try? release())?.modules ?? [])
   }
 
+  /// Refuses to hand secrets to a guest whose kernel cannot show them to it.
+  func requireLaunchSecrets() throws(RuntimeError) {
+    let release = try release()
+    let options = release.kernelOptions ?? []
+    guard release.modules.contains("efi_secret") || options.contains("CONFIG_EFI_SECRET=y") else {
+      throw RuntimeError(
+        .unsupported,
+        "secrets at the launch: the guest's kernel has no efi_secret, as Debian's cloud kernels do "
+          + "not; `make guest-kernel` builds one that has")
+    }
+  }
+
   /// Refuses to share folders with a guest whose kernel cannot mount them.
   func requireFolderSharing() throws(RuntimeError) {
     let release = try release()

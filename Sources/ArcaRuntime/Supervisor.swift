@@ -79,6 +79,10 @@ public struct Supervisor {
           {
             System.connect(endpoint, answeringOver: line)
           }
+          if !isStarted {
+            try LaunchBroker.judge(
+              in: container.folder, digest: container.status?.measurement ?? [])
+          }
           if !isStarted, let state = container.status?.state, state == .running || state == .exited
           {
             isStarted = true

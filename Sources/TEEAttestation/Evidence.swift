@@ -8,6 +8,14 @@ public enum TEEKind: String, Sendable, CaseIterable {
   case tdx
   /// Intel SGX.
   case sgx
+  /// AMD SEV-ES.
+  case sevES = "sev-es"
+  /// AMD SEV.
+  case sev
+
+  /// Whether the platform measures a launch and gives no evidence inside: what is judged is
+  /// ``SEVLaunchEvidence``, whose ``Claims/reportData`` is empty.
+  public var isMeasuredAtLaunch: Bool { self == .sevES || self == .sev }
 }
 
 /// Evidence as it was received; nothing about it has been checked.
@@ -17,7 +25,7 @@ public struct Evidence: Sendable {
 
   /// The kind of TEE that the bytes are read as.
   public let kind: TEEKind
-  /// The SNP report (1184 bytes) or the quote.
+  /// The SNP report (1184 bytes), the quote, or ``SEVLaunchEvidence`` in bytes.
   public let document: [UInt8]
   /// The SNP certificate table that came with the report (GHCB 56421, section 4.1.8.1), or empty.
   public let certificateTable: [UInt8]
@@ -60,11 +68,16 @@ public struct Endorsements: Sendable, Equatable {
   public var amd: AMDEndorsements
   /// Intel's part, for TDX and SGX.
   public var intel: IntelEndorsements
+  /// The owner's part, for SEV-ES and SEV: the session that the launch was measured in.
+  public var session: SEVSession?
 
   /// Endorsements of either vendor; what evidence itself brings need not be given.
-  public init(amd: AMDEndorsements = .init(), intel: IntelEndorsements = .init()) {
+  public init(
+    amd: AMDEndorsements = .init(), intel: IntelEndorsements = .init(), session: SEVSession? = nil
+  ) {
     self.amd = amd
     self.intel = intel
+    self.session = session
   }
 }
 

@@ -59,6 +59,7 @@ public struct Verifier: Sendable {
       switch evidence.kind {
       case .snp: claims = SNPVerification.verify(context, into: &findings)
       case .tdx, .sgx: claims = QuoteVerification.verify(context, into: &findings)
+      case .sevES, .sev: claims = SEVVerification.verify(context, into: &findings)
       }
     }
     return Verification(

@@ -25,6 +25,7 @@ struct BrokerServer: Sendable {
     }
     router.get(".well-known/jwks.json") { _, _ in json(broker.tokens.keySet.compact) }
     addPage(to: router)
+    addLaunch(to: router)
     let group = router.group("kbs/v0")
     group.post("auth") { request, _ in try await auth(request) }
     group.post("attest") { request, _ in try await attest(request) }
@@ -140,7 +141,7 @@ struct BrokerServer: Sendable {
     }
   }
 
-  private func collect(_ request: Request) async throws -> [UInt8] {
+  func collect(_ request: Request) async throws -> [UInt8] {
     var request = request
     let buffer = try await request.collectBody(upTo: bodyBytesMax)
     return [UInt8](buffer: buffer)
@@ -157,7 +158,7 @@ struct BrokerServer: Sendable {
       body: .init(byteBuffer: ByteBuffer(string: text)))
   }
 
-  private func json(_ text: String, session: SessionRecord? = nil) -> Response {
+  func json(_ text: String, session: SessionRecord? = nil) -> Response {
     var headers: HTTPFields = [.contentType: "application/json", .cacheControl: "no-store"]
     if let session {
       let expires = Date(timeIntervalSince1970: TimeInterval(session.expires))
@@ -172,7 +173,7 @@ struct BrokerServer: Sendable {
   ///
   /// A resource that is missing, not named by a rule, refused by one or released before gives one
   /// and the same answer; the audit log tells them apart.
-  private func refuse(_ call: String, _ error: KeyBrokerError) -> Response {
+  func refuse(_ call: String, _ error: KeyBrokerError) -> Response {
     broker.metrics.count(call, error.code.rawValue)
     logger.notice(
       "refused",
@@ -189,7 +190,7 @@ struct BrokerServer: Sendable {
     case .counterConflict: (variant, detail) = ("CounterConflict", error.description)
     default:
       (variant, detail) =
-        call == "resource" || call == "counter"
+        call == "resource" || call == "counter" || error.isOfRelease
         ? ("PolicyDeny", "the resource is not released to this attester")
         : ("AttestationError", error.description)
     }

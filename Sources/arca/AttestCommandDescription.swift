@@ -92,6 +92,7 @@ struct AttestDescription {
   private static func evidence(_ evidence: Evidence, isRequest: Bool) -> (String, [Field]) {
     let names: [TEEKind: String] = [
       .snp: "an SEV-SNP report", .tdx: "a TDX quote", .sgx: "an SGX quote",
+      .sevES: "a SEV-ES launch", .sev: "a SEV launch",
     ]
     let kind = (names[evidence.kind] ?? "") + (isRequest ? " in the CoCo key broker's format" : "")
     // A verdict states the claims whatever it says about them; evidence that is malformed has none.

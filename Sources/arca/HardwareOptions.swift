@@ -16,6 +16,12 @@ struct HardwareOptions: ParsableArguments {
   @Option(help: "A folder that `arca sev session` made (sev-es, sev).")
   var session: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "The platform's certificates: the manifest's key broker judges the launch (sev-es, sev).",
+      valueName: "file"))
+  var sevChain: String?
+
   @Option(help: "A folder that `arca sgx sign` made: manifest and SIGSTRUCT (sgx).")
   var enclave: String?
 
@@ -32,6 +38,15 @@ struct HardwareOptions: ParsableArguments {
         throw ValidationError("--session: expected --tee sev-es or sev")
       }
       request.sessionFolder = session
+    }
+    if let sevChain {
+      guard request.kind.format == .launchMeasurement, session == nil else {
+        throw ValidationError("--sev-chain: expected --tee sev-es or sev, and no --session")
+      }
+      guard let content = FileManager.default.contents(atPath: sevChain) else {
+        throw ValidationError("\(sevChain): cannot be read")
+      }
+      request.sevChain = [UInt8](content)
     }
     if let enclave {
       guard request.kind == .sgx else { throw ValidationError("--enclave: expected --tee sgx") }

@@ -121,7 +121,8 @@ struct MeasurePlatform: ParsableArguments {
 
   private func measured(_ kind: TEE, _ files: Files) throws -> [ReferenceValue] {
     switch kind {
-    case .snp, .sevES, .sev: return try sevValues(kind, files)
+    case .snp: return try sevValues(kind, files)
+    case .sevES, .sev: return try sevValues(kind, files).map(bindingWorkload)
     case .tdx:
       let image = try files.tdxFirmware ?? files.require(files.firmware, "--firmware", for: kind)
       let boot = try files.kernel.map {
@@ -166,6 +167,16 @@ struct MeasurePlatform: ParsableArguments {
       throw CommandError("\(sigstruct): cannot be written")
     }
     return signed
+  }
+
+  /// Names the workload digest that the command line, and so the launch digest, covers: a key
+  /// broker's rules compare it.
+  private func bindingWorkload(_ value: ReferenceValue) -> ReferenceValue {
+    let words = (append ?? "").split(separator: " ").filter { $0.hasPrefix("arca.workload=") }
+    guard words.count == 1, let digest = words[0].split(separator: "=").last else { return value }
+    var value = value
+    value.digests["workload"] = String(digest)
+    return value
   }
 
   private func sevValues(_ kind: TEE, _ files: Files) throws -> [ReferenceValue] {

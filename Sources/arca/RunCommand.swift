@@ -100,8 +100,11 @@ struct RunCommand: ParsableCommand {
     let installation = Installation()
     var request = try self.request(try launchKind(tee, installation))
     if let warning = request.kind.warning { complain(warning) }
-    if request.kind.format == .launchMeasurement, request.sessionFolder == nil {
-      complain("nobody judges this launch before it runs: see `arca sev --help` for --session")
+    if request.kind.format == .launchMeasurement, request.sessionFolder == nil,
+      request.sevChain == nil
+    {
+      complain(
+        "nobody judges this launch before it runs: see `arca sev --help` for --session, --sev-chain")
     }
     let store = try ContainerStore(installation)
     let image = try prepareImage(image, signatures: signatures.rules)

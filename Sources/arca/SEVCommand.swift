@@ -1,4 +1,5 @@
 import ArcaBytes
+import ArcaManifest
 import ArcaRuntime
 import ArcaTEE
 import ArgumentParser
@@ -24,6 +25,10 @@ struct SEVCommand: ParsableCommand {
 
       The host gives chain.bin and launch.bin to the owner; the owner gives session/dh-cert,
       session/session and packet.bin to the host. With the last command the guest starts.
+
+      Where the workload's manifest names a key broker that is to judge instead, one command is enough:
+
+        host   arca run --tee sev-es --sev-chain chain.bin IMAGE
 
       HEX is what `arca measure --tee sev-es IMAGE` prints; it covers the workload digest too, which
       is on the measured kernel command line.
@@ -98,9 +103,11 @@ struct SEVCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "Owner: compare a launch's measurement, and pack secrets for the guest.",
       discussion: """
-        Nothing is written where the measurement is not what is expected. Each secret is a file in
-        the guest beneath /sys/kernel/security/secrets/coco, by its GUID, where the guest's kernel
-        has the module efi_secret.
+        Nothing is written where the measurement is not what is expected. With --resource, arca-init
+        puts what the manifest asks for where the manifest says; such resources are in one entry of
+        the table. With --secret, an entry is a file in the guest beneath
+        /sys/kernel/security/secrets/coco, by its GUID. Either needs a guest's kernel with
+        efi_secret; the firmware has room for 3072 bytes in all.
         """)
 
     @Argument(help: "The folder that `arca sev session` made.")
@@ -111,6 +118,9 @@ struct SEVCommand: ParsableCommand {
 
     @Option(help: "The launch digest that is expected, in hexadecimal.")
     var measurement: String
+
+    @Option(help: "A resource of the manifest's: kbs:///a/b/c=FILE; repeatable.")
+    var resource: [String] = []
 
     @Option(help: "A secret: GUID=FILE; repeatable.")
     var secret: [String] = []
@@ -139,8 +149,7 @@ struct SEVCommand: ParsableCommand {
               + "\(Hex.encode(expected.measurement)): the host booted something else, or under "
               + "another policy, or not with this session. Nothing was written")
         }
-        let packed = try owner.secret(
-          SEVSecretTable.encoded(try secret.map(Self.entry)), measurement: expected.measurement)
+        let packed = try owner.secret(try table(), measurement: expected.measurement)
         let packet = SEVSecretPacket(header: packed.header, secret: packed.ciphertext)
         try write(packet.encoded(), output)
         print("the launch is the expected one")
@@ -151,15 +160,45 @@ struct SEVCommand: ParsableCommand {
       }
     }
 
-    private static func entry(_ text: String) throws -> (guid: [UInt8], content: [UInt8]) {
+    private func table() throws -> [UInt8] {
+      var entries = try secret.map { text in
+        let (name, content) = try Self.read(text, "--secret", "GUID=FILE")
+        guard let guid = SEVSecretTable.guid(name) else {
+          throw ValidationError("--secret \(text): expected GUID=FILE")
+        }
+        return (guid: guid, content: content)
+      }
+      if !resource.isEmpty {
+        entries.append(
+          SEVSecretTable.entry(
+            ofResources: try resource.map { text in
+              let (name, content) = try Self.read(text, "--resource", "kbs:///a/b/c=FILE")
+              guard let path = ResourceURI.path(name) else {
+                throw ValidationError("--resource \(text): expected kbs:///a/b/c=FILE")
+              }
+              return (String(decoding: path, as: UTF8.self), content)
+            }))
+      }
+      guard Set(entries.map(\.guid)).count == entries.count,
+        Set(resource.map { $0.prefix { $0 != "=" } }).count == resource.count
+      else { throw ValidationError("--secret, --resource: expected each name once") }
+      let table = SEVSecretTable.encoded(entries)
+      guard table.count <= SEVSecretTable.bytesMax else {
+        throw CommandError(
+          "secrets: \(table.count) bytes in all; the guest's firmware has room for "
+            + "\(SEVSecretTable.bytesMax)")
+      }
+      return table
+    }
+
+    private static func read(
+      _ text: String, _ option: String, _ form: String
+    ) throws -> (name: String, content: [UInt8]) {
       let parts = text.split(separator: "=", maxSplits: 1).map(String.init)
-      guard parts.count == 2, let uuid = UUID(uuidString: parts[0]),
-        let content = FileManager.default.contents(atPath: parts[1])
-      else { throw ValidationError("--secret \(text): expected GUID=FILE") }
-      let text = uuid.uuidString.split(separator: "-").map { Hex.decode($0.lowercased()) ?? [] }
-      // In memory the first three groups of a GUID are little-endian.
-      let guid = text.prefix(3).flatMap { $0.reversed() } + text.dropFirst(3).flatMap { $0 }
-      return (guid, [UInt8](content))
+      guard parts.count == 2, let content = FileManager.default.contents(atPath: parts[1]) else {
+        throw ValidationError("\(option) \(text): expected \(form)")
+      }
+      return (parts[0], [UInt8](content))
     }
   }
 

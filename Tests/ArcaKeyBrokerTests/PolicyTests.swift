@@ -113,7 +113,8 @@ import Testing
     let file = """
       {"version":1,"release":"r","inputs":{},"commandLine":"","values":[
        {"tee":"snp","vcpus":1,"digests":{"measurement":"\(String(repeating: "ab", count: 48))"}},
-       {"tee":"sev","digests":{"measurement":"00"}},
+       {"tee":"sev-es","digests":{"measurement":"\(String(repeating: "56", count: 32))",
+        "workload":"\(String(repeating: "78", count: 32))"}},
        {"tee":"tdx","digests":{"mrtd":"\(String(repeating: "cd", count: 48))",
         "rtmr1":"\(String(repeating: "ef", count: 48))"}},
        {"tee":"sgx","digests":{"mrenclave":"\(String(repeating: "12", count: 32))",
@@ -125,7 +126,7 @@ import Testing
       rules:
         - name: a
           resources: [a/b/c]
-          tees: [snp, tdx]
+          tees: [snp, tdx, sev-es, sev]
           platforms: [{release: arca-1}]
           workloads: any
       """
@@ -134,11 +135,11 @@ import Testing
       Issue.record("expected listed platforms")
       return
     }
-    #expect(platforms.map(\.measurement[0]) == [0xAB, 0xCD, 0x12])
-    #expect(platforms.map(\.workload) == [nil, nil, [UInt8](repeating: 0x34, count: 32)])
-    #expect(platforms[1].runtimeRegisters.count == 4)
-    #expect(platforms[1].runtimeRegisters[0] == .any)
-    #expect(platforms[1].runtimeRegisters[1] == .oneOf([[UInt8](repeating: 0xEF, count: 48)]))
+    #expect(platforms.map(\.measurement[0]) == [0xAB, 0x56, 0xCD, 0x12])
+    #expect(platforms.map { $0.workload?[0] } == [nil, 0x78, nil, 0x34])
+    #expect(platforms[2].runtimeRegisters.count == 4)
+    #expect(platforms[2].runtimeRegisters[0] == .any)
+    #expect(platforms[2].runtimeRegisters[1] == .oneOf([[UInt8](repeating: 0xEF, count: 48)]))
     #expect(Self.code(yaml) == .invalidPolicy)
   }
 

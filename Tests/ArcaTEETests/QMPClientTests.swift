@@ -116,7 +116,8 @@ struct QMPClientTests {
     defer { close(vmm.socket) }
     answer(owner, expecting: booted)
     var control = try SEVLaunchControl(monitor: vmm.socket, folder: folder.path)
-    try control.hold(forOwner: true) { false }
+    try control.measure()
+    try control.resume(afterOwner: true) { false }
     #expect(vmm.platform.state == .running)
     #expect(vmm.platform.injected.count == 48)
     #expect(
@@ -134,7 +135,8 @@ struct QMPClientTests {
     var control = try SEVLaunchControl(monitor: vmm.socket, folder: folder.path)
     var asked = 0
     do {
-      try control.hold(forOwner: true) {
+      try control.measure()
+      try control.resume(afterOwner: true) {
         asked += 1
         return asked > 5
       }
@@ -151,7 +153,8 @@ struct QMPClientTests {
     let (vmm, _) = try launched([1])
     defer { close(vmm.socket) }
     var control = try SEVLaunchControl(monitor: vmm.socket, folder: folder.path)
-    try control.hold(forOwner: false) { false }
+    try control.measure()
+    try control.resume(afterOwner: false) { false }
     #expect(vmm.platform.state == .running)
     let record = try SEVLaunchRecord(
       decoding: try System.contents(folder.path + "/sev-launch", max: 4096))
@@ -176,7 +179,8 @@ struct QMPClientTests {
     vmm.answers[command] = answer
     do {
       var control = try SEVLaunchControl(monitor: vmm.socket, folder: folder.path)
-      try control.hold(forOwner: false) { false }
+      try control.measure()
+      try control.resume(afterOwner: false) { false }
       Issue.record("\(command): \(answer) was accepted")
     } catch {
       #expect(error.code == .vmm)

@@ -80,7 +80,7 @@ extension KeyBroker {
     } else if let token {
       found = try await open(try tokens.session(ofToken: token, at: now), at: now)
     }
-    guard let session = found, session.attestation != nil else {
+    guard let session = found, session.attestation != nil, !session.tee.isMeasuredAtLaunch else {
       throw KeyBrokerError(.notAttested, "resource: neither an attested session nor a token")
     }
     return session

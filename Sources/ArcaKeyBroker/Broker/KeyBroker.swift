@@ -194,7 +194,7 @@ public final class KeyBroker: Sendable {
     ]
   }
 
-  private static func random(_ count: Int) -> [UInt8] {
+  static func random(_ count: Int) -> [UInt8] {
     SymmetricKey(size: .init(bitCount: count * 8)).octets
   }
 }

@@ -8,8 +8,8 @@ public struct EvidenceJudge: Sendable {
   public let dangerouslyAcceptsSimulatedEvidence: Bool
   private let memory = VerificationMemory()
 
-  /// A judge that trusts the vendors' roots and, where simulation is allowed, `simulatedRoots` in
-  /// DER.
+  /// A judge that trusts the vendors' roots and, where simulation is allowed, `simulatedRoots`:
+  /// X.509 in DER, or the ARK of a SEV platform in AMD's format.
   public init(
     dangerouslyAcceptingSimulatedEvidence simulation: Bool, simulatedRoots: [[UInt8]]
   ) throws(AttestationError) {
@@ -19,7 +19,11 @@ public struct EvidenceJudge: Sendable {
       verifier = Verifier(memory: signatures)
       return
     }
-    let anchors = try TrustAnchors(certificates: simulatedRoots)
+    // DER starts with a sequence, AMD's format with its version, 1.
+    var anchors = try TrustAnchors(certificates: simulatedRoots.filter { $0.first != 1 })
+    for root in simulatedRoots where root.first == 1 {
+      anchors = try anchors.adding(simulatedSEVRoot: root)
+    }
     // A root without the mark would make simulated evidence look real.
     guard anchors.anchors.allSatisfy(\.isSimulated) else {
       throw AttestationError(.invalidKey, "simulated root: not marked as simulated")
@@ -32,7 +36,7 @@ public struct EvidenceJudge: Sendable {
   public func verdict(on evidence: AttestedEvidence, _ document: Evidence) -> Verdict {
     var policy = AppraisalPolicy.vendorOnly
     policy.identifier = "attestation"
-    policy.reportData = .oneOf([evidence.reportData])
+    policy.reportData = document.kind.isMeasuredAtLaunch ? .any : .oneOf([evidence.reportData])
     policy.vmpl = document.kind == .snp ? .oneOf([0]) : .any
     policy.acceptedStatuses = TCBStatus.allCases
     policy.dangerouslyAcceptSimulatedEvidence = dangerouslyAcceptsSimulatedEvidence

@@ -114,7 +114,8 @@ extension ReleaseRule {
       if entry.has("workload") {
         workload = Hex.decode(try entry.text("workload"))
         guard measurement.count == 32, workload?.count == 32 else {
-          throw entry.fault("workload", "32 bytes in hexadecimal, beside an MRENCLAVE")
+          throw entry.fault(
+            "workload", "32 bytes in hexadecimal, beside an MRENCLAVE or SEV's launch digest")
         }
       }
       values.append(
@@ -126,8 +127,7 @@ extension ReleaseRule {
 
 /// A release's reference values as `arca measure` writes them.
 enum ReferenceValueFile {
-  /// The platform measurements in `content`; SEV and SEV-ES, which no broker appraises, are passed
-  /// over.
+  /// The platform measurements in `content`.
   static func measurements(
     _ content: [UInt8], name: String
   ) throws(KeyBrokerError) -> [PlatformMeasurement] {
@@ -146,6 +146,10 @@ enum ReferenceValueFile {
       case "snp":
         guard let measurement = digest("measurement", 48) else { throw fault }
         measurements.append(PlatformMeasurement(measurement))
+      case "sev-es", "sev":
+        guard let measurement = digest("measurement", 32) else { throw fault }
+        measurements.append(
+          PlatformMeasurement(measurement, workload: digest("workload", 32)))
       case "sgx":
         guard let measurement = digest("mrenclave", 32) else { throw fault }
         measurements.append(

@@ -40,10 +40,13 @@ public struct ReleaseRule: Sendable {
 
   /// What the rule demands of evidence of `kind` that must bind `reportData`; never a TEE that can
   /// be debugged or migrated, and at SNP only the highest privilege level.
+  ///
+  /// A launch of SEV-ES or SEV is bound to its session by the key of its measurement instead.
   func appraisalPolicy(for kind: TEEKind, reportData: [UInt8]) -> AppraisalPolicy {
     AppraisalPolicy(
       identifier: name, tee: .oneOf(tees.compactMap { TEEKind(rawValue: $0.rawValue) }),
-      platform: platforms, workload: workloads, reportData: .oneOf([reportData]), signer: signers,
+      platform: platforms, workload: workloads,
+      reportData: kind.isMeasuredAtLaunch ? .any : .oneOf([reportData]), signer: signers,
       vmpl: kind == .snp ? .oneOf([0]) : .any, chipID: .any, migratable: .oneOf([false]),
       minimumTCB: minimumTCB, acceptedStatuses: statuses, advisories: advisories,
       dangerouslyAcceptDebug: false,

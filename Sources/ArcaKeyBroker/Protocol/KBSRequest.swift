@@ -21,7 +21,7 @@ public struct KBSRequest: Sendable {
       throw KeyBrokerError(
         .unsupportedVersion, "auth: version \(version.prefix(20)), expected \(Self.version)")
     }
-    guard let kind = AttesterKind(rawValue: tee) else {
+    guard let kind = AttesterKind(rawValue: tee), !kind.isMeasuredAtLaunch else {
       throw KeyBrokerError(.unsupportedTEE, "auth: tee \(tee.prefix(40)) is not verified here")
     }
     self.tee = kind
@@ -36,8 +36,15 @@ public enum AttesterKind: String, Sendable, CaseIterable {
   case tdx
   /// Intel SGX.
   case sgx
+  /// AMD SEV-ES, whose host asks at the launch; no attester of the protocol's.
+  case sevES = "sev-es"
+  /// AMD SEV, likewise.
+  case sev
   /// CoCo's sample attester, which proves nothing at all.
   case sample
+
+  /// Whether secrets go into the guest at its launch, since there is nobody inside to ask for them.
+  public var isMeasuredAtLaunch: Bool { self == .sevES || self == .sev }
 }
 
 /// The second message (`POST /kbs/v0/attest`).

@@ -26,6 +26,9 @@ public enum ReceivedEvidence: Sendable {
       }
       let tee: TEEKind = kind == .tdx ? .tdx : .sgx
       self = .tee(Evidence(kind: tee, document: quote))
+    case .sevES, .sev:
+      throw KeyBrokerError(
+        .unsupportedTEE, "\(kind.rawValue) evidence: is given at the launch, not by the guest")
     case .sample:
       guard let data = json["report_data"]?.text.flatMap({ Base64.decode($0, .standard) }) else {
         throw KeyBrokerError(.malformed, "sample evidence: report_data is not base64")

@@ -2,7 +2,8 @@
 public struct SessionRecord: Sendable, Equatable {
   /// 32 lowercase hexadecimal digits.
   public let id: String
-  /// The nonce as sent: base64 of 32 bytes.
+  /// The nonce as sent: base64 of 32 bytes. Where secrets go in at a launch, the owner's side of the
+  /// session with the platform instead, sealed under a master key.
   public let nonce: String
   /// The kind of TEE that the attester said it is.
   public let tee: AttesterKind
@@ -10,7 +11,8 @@ public struct SessionRecord: Sendable, Equatable {
   public let expires: Int64
   /// Whether the one attempt that the nonce is good for was made.
   public var isNonceTaken: Bool
-  /// What the session was attested with (``Attested``, encoded), or nil.
+  /// What the session was attested with (``Attested``, encoded; the launch digest where secrets go
+  /// in at a launch), or nil.
   public var attestation: [UInt8]?
 
   /// Creates a record.

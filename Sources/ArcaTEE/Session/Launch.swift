@@ -81,7 +81,9 @@ public struct Launch {
     if let monitor = vmm.monitor {
       var control = try SEVLaunchControl(monitor: monitor, folder: OuterPath.result)
       let (signals, supervisor) = (signals, OuterPath.supervisorDescriptor)
-      try control.hold(forOwner: description.hardware?.hasSession == true) {
+      try control.measure()
+      try publish()
+      try control.resume(afterOwner: description.hardware?.hasSession == true) {
         signals.next().map { [SIGINT, SIGTERM, SIGHUP].contains(Int32($0)) } == true
           || System.hasHungUp(supervisor)
       }

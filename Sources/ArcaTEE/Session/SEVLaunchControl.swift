@@ -79,18 +79,21 @@ package struct SEVLaunchControl {
     self.folder = folder
   }
 
-  /// Writes the measurement down, waits for the owner's packet where there is an owner, and lets
-  /// the guest run.
-  ///
-  /// `isGivenUp` is asked five times a second.
-  package mutating func hold(
-    forOwner hasOwner: Bool, isGivenUp: () -> Bool
-  ) throws(TEEError) {
+  /// Writes down what the platform measured, for whoever is to judge it.
+  package mutating func measure() throws(TEEError) {
     let platform = try client.platform()
     let record = SEVLaunchRecord(
       api: [platform.api.major, platform.api.minor, platform.api.build], policy: platform.policy,
       blob: try client.launchMeasurement())
     try System.replace("\(folder)/\(Self.recordName)", with: record.encoded())
+  }
+
+  /// Waits for the owner's packet where there is an owner, and lets the guest run.
+  ///
+  /// `isGivenUp` is asked five times a second.
+  package mutating func resume(
+    afterOwner hasOwner: Bool, isGivenUp: () -> Bool
+  ) throws(TEEError) {
     if hasOwner {
       let packet = try awaitPacket(isGivenUp)
       try client.inject(header: packet.header, secret: packet.secret)

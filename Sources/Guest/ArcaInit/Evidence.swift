@@ -95,6 +95,27 @@ extension EvidenceProvider {
   }
 }
 
+extension LaunchSecrets {
+  /// What came with the launch, for the kinds without evidence; nothing of it stays elsewhere.
+  static func ofLaunch() throws(InitError) -> LaunchSecrets {
+    let root = "/sys/kernel/security"
+    var files = KernelFiles()
+    var content: [UInt8]
+    do {
+      try System.mount("securityfs", root, "securityfs", 0)
+      content = try take(at: root, &files)
+    } catch {
+      throw error.named(.secret, "secrets of the launch (the kernel's efi_secret)")
+    }
+    defer { Crypto.wipe(&content) }
+    do {
+      return try LaunchSecrets(decoding: content)
+    } catch {
+      throw InitError(.secret, "secrets of the launch: not in their form")
+    }
+  }
+}
+
 /// The kernel's own files.
 private struct KernelFiles: TSMFiles {
   func makeFolder(_ path: String) throws(SystemError) {
@@ -102,6 +123,8 @@ private struct KernelFiles: TSMFiles {
   }
 
   func removeFolder(_ path: String) throws(SystemError) { try System.removeFolder(path) }
+
+  func removeFile(_ path: String) throws(SystemError) { try System.unlink(path) }
 
   func write(_ path: String, _ content: [UInt8]) throws(SystemError) {
     try File.write(path, content, mode: 0o600)

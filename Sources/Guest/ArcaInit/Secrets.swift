@@ -1,6 +1,7 @@
 import ArcaManifest
 import ArcaWire
 import CArcaGuest
+import TEEEvidence
 
 /// What the key broker gave, from its arrival to the places that the manifest names.
 struct Secrets {
@@ -9,7 +10,8 @@ struct Secrets {
 
   private var held: [(resource: String, content: [UInt8])] = []
 
-  /// Attests once and fetches every resource that the start needs.
+  /// Attests once and fetches every resource that the start needs, or takes them from what came
+  /// with the launch.
   init(
     for manifest: WorkloadManifest, from broker: KeyBroker?, over channel: inout Channel
   ) throws(InitError) {
@@ -22,16 +24,34 @@ struct Secrets {
     }
     guard !resources.isEmpty else { return }
     guard let broker else { throw InitError(.manifest, "keyBroker: secrets need one") }
-    held = try broker.attested(&channel) { (session, channel) throws(InitError) in
-      var held: [(resource: String, content: [UInt8])] = []
-      for resource in resources {
-        guard let path = ResourceURI.path(resource) else {
-          throw InitError(.manifest, "resource \(resource)")
+    if case .commandLine = broker.provider {
+      let given = try LaunchSecrets.ofLaunch()
+      held = try Self.each(resources) { (path) throws(InitError) in
+        guard let content = given[path] else {
+          throw InitError(.secret, Array("the launch brought no ".utf8) + path)
         }
-        held.append((resource, try session.resource(path, &channel)))
+        return content
       }
-      return held
+      return
     }
+    held = try broker.attested(&channel) { (session, channel) throws(InitError) in
+      try Self.each(resources) { (path) throws(InitError) in
+        try session.resource(path, &channel)
+      }
+    }
+  }
+
+  private static func each(
+    _ resources: [String], _ content: ([UInt8]) throws(InitError) -> [UInt8]
+  ) throws(InitError) -> [(resource: String, content: [UInt8])] {
+    var held: [(resource: String, content: [UInt8])] = []
+    for resource in resources {
+      guard let path = ResourceURI.path(resource) else {
+        throw InitError(.manifest, "resource \(resource)")
+      }
+      held.append((resource, try content(path)))
+    }
+    return held
   }
 
   /// The content of a resource that was fetched; to be wiped by the caller too.

@@ -19,15 +19,15 @@ public enum Expectation<Value: Sendable & Equatable>: Sendable, Equatable {
 /// The reference value of a platform: what firmware, kernel, initrd and kernel command line measure
 /// as on one kind of TEE.
 public struct PlatformMeasurement: Sendable, Equatable {
-  /// SNP launch digest, TDX MRTD or SGX MRENCLAVE.
+  /// SNP, SEV-ES or SEV launch digest, TDX MRTD or SGX MRENCLAVE.
   public let measurement: [UInt8]
   /// TDX: what RTMR0 to RTMR3 must be, each explicitly; empty for other kinds.
   ///
   /// TDX evidence whose reference value leaves them out is refused, since MRTD covers the firmware
   /// alone.
   public let runtimeRegisters: [Expectation<[UInt8]>]
-  /// SGX: the workload digest that MRENCLAVE covers, by the word of whoever computed it, since
-  /// Gramine's enclaves bind it in no field of its own; nil for other kinds.
+  /// SGX, SEV-ES and SEV: the workload digest that the measurement covers, by the word of whoever
+  /// computed it, since these bind it in no field of its own; nil for other kinds.
   public let workload: [UInt8]?
 
   /// Creates a reference value.

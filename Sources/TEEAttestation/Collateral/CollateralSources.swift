@@ -23,6 +23,8 @@ public struct CollateralSources: Sendable {
     switch evidence.kind {
     case .snp: return try collectAMD(evidence, fetcher)
     case .tdx, .sgx: return try collectIntel(evidence, fetcher)
+    // The platform hands in its whole chain, and AMD revokes none of these certificates.
+    case .sevES, .sev: return CollateralBundle()
     }
   }
 

@@ -99,6 +99,10 @@ public struct SEVChain: Sendable {
   public let agreement: SEVCertificate
   /// The product line whose root the chain ends in.
   public let product: String
+  /// The chip: SHA-256 of its endorsement key's certificate without signatures, 32 bytes.
+  public let chip: [UInt8]
+  /// Whether the root is none of AMD's, but one that the caller trusts.
+  public let isSimulated: Bool
 
   /// Reads and verifies PDH, PEK, OCA, CEK, ASK and ARK, one after the other, as `sevctl export
   /// --full` writes them.
@@ -148,5 +152,7 @@ public struct SEVChain: Sendable {
     }
     agreement = pdh
     product = root.product
+    chip = Array(SHA256.hash(data: cek.body))
+    isSimulated = !Self.roots.contains { $0.sha256 == digest }
   }
 }

@@ -1,6 +1,7 @@
 import ArcaBytes
 import Crypto
 import CryptoExtras
+import TEEEvidence
 
 /// What a guest's owner shares with a SEV or SEV-ES platform for one launch: two keys that the host
 /// never sees (AMD 55766, chapter 2 and LAUNCH_START).
@@ -8,7 +9,7 @@ import CryptoExtras
 /// The owner makes it against a platform's verified chain, hands ``certificate`` and ``blob`` to
 /// the host, compares the launch's measurement, and only then gives out a
 /// ``secret(_:measurement:)``.
-public struct SEVSession: Sendable {
+public struct SEVSession: Sendable, Equatable {
   static let masterLabel = "sev-master-secret"
   static let encryptionLabel = "sev-kek"
   static let integrityLabel = "sev-kik"
@@ -104,6 +105,12 @@ public struct SEVSession: Sendable {
 
   // MARK: - What both ends compute
 
+  /// LAUNCH_MEASURE's value for a launch of `digest` under this session: 32 bytes (AMD 55766,
+  /// section 6.5).
+  func measurement(ofLaunch digest: [UInt8], api: [UInt8], nonce: [UInt8]) -> [UInt8] {
+    Self.code([4] + api + Self.littleEndian(policy) + digest + nonce, key: integrityKey)
+  }
+
   static func secretCode(
     flags: UInt32, vector: [UInt8], byteCount: Int, ciphertext: [UInt8], measurement: [UInt8],
     key: [UInt8]
@@ -160,7 +167,10 @@ public struct SEVSession: Sendable {
 /// The table of secrets that OVMF hands to the kernel, which shows each as a file by its GUID
 /// (Linux, `Documentation/security/secrets/coco.rst`).
 public enum SEVSecretTable {
-  private static let header: [UInt8] = [
+  /// OVMF keeps this many bytes for the table (AmdSevX64.fdf, SevLaunchSecret).
+  public static let bytesMax = LaunchSecrets.bytesMax
+
+  private static let head: [UInt8] = [
     // 1e74f542-71dd-4d66-963e-ef4287ff173b
     0x42, 0xf5, 0x74, 0x1e, 0xdd, 0x71, 0x66, 0x4d, 0x96, 0x3e, 0xef, 0x42, 0x87, 0xff, 0x17, 0x3b,
   ]
@@ -173,7 +183,24 @@ public enum SEVSecretTable {
       body += entry.guid + SEVSession.littleEndian(UInt32(20 + entry.content.count))
       body += entry.content
     }
-    let table = header + SEVSession.littleEndian(UInt32(20 + body.count)) + body
+    let table = head + SEVSession.littleEndian(UInt32(20 + body.count)) + body
     return table + [UInt8](repeating: 0, count: (16 - table.count % 16) % 16)
+  }
+
+  /// The entry that `arca-init` takes a manifest's resources from (``LaunchSecrets``).
+  public static func entry(
+    ofResources resources: [(path: String, content: [UInt8])]
+  ) -> (guid: [UInt8], content: [UInt8]) {
+    let map = CBOR.map(resources.map { CBOR.Entry(Array($0.path.utf8), .bytes($0.content)) })
+    return (guid(LaunchSecrets.guid) ?? [], map.encoded())
+  }
+
+  /// A GUID's 16 bytes as they stand in memory, the first three groups little-endian; nil where
+  /// `text` is none.
+  public static func guid(_ text: String) -> [UInt8]? {
+    let groups = text.lowercased().split(separator: "-", omittingEmptySubsequences: false)
+      .map { Hex.decode(String($0)) ?? [] }
+    guard groups.map(\.count) == [4, 2, 2, 2, 6] else { return nil }
+    return groups.prefix(3).flatMap { $0.reversed() } + groups.dropFirst(3).flatMap { $0 }
   }
 }

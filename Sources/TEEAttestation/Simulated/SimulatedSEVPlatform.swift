@@ -27,13 +27,20 @@ package final class SimulatedSEVPlatform {
   package private(set) var state = State.uninitialized
   /// What LAUNCH_SECRET has written into the guest.
   package private(set) var injected: [UInt8] = []
-  private let agreement = P384.KeyAgreement.PrivateKey()
+  private let agreement: P384.KeyAgreement.PrivateKey
   private var keys: (encryption: [UInt8], integrity: [UInt8]) = ([], [])
   private var policy: UInt32 = 0
   private var digest = SHA256()
   private var measured: [UInt8] = []
 
-  package init() {}
+  package convenience init() { self.init(agreement: P384.KeyAgreement.PrivateKey()) }
+
+  private init(agreement: P384.KeyAgreement.PrivateKey) {
+    self.agreement = agreement
+  }
+
+  /// The same platform for another guest, under the same certificates.
+  package func another() -> SimulatedSEVPlatform { SimulatedSEVPlatform(agreement: agreement) }
 
   /// PDH, PEK, OCA, CEK, ASK and ARK, signed as a platform's are, and the root's SHA-256.
   package func chain() throws -> (bytes: [UInt8], root: [UInt8]) {

@@ -1,3 +1,5 @@
+import Crypto
+
 /// A root certificate that a chain may end in.
 public struct TrustAnchor: Sendable {
   /// The certificate.
@@ -26,6 +28,8 @@ public struct TrustAnchor: Sendable {
 public struct TrustAnchors: Sendable {
   /// The anchors, in the order in which they are tried.
   public let anchors: [TrustAnchor]
+  /// Roots of SEV platforms that stand for no hardware, by SHA-256; AMD's own are always trusted.
+  public private(set) var simulatedSEVRoots: [[UInt8]] = []
 
   /// AMD's ARK for Milan, Genoa and Turin, and the Intel SGX Root CA.
   public static let vendors = TrustAnchors(
@@ -51,7 +55,27 @@ public struct TrustAnchors: Sendable {
 
   /// These roots and those of `other`.
   public func adding(_ other: TrustAnchors) -> TrustAnchors {
-    TrustAnchors(anchors: anchors + other.anchors)
+    var sum = TrustAnchors(anchors: anchors + other.anchors)
+    sum.simulatedSEVRoots = simulatedSEVRoots + other.simulatedSEVRoots
+    return sum
+  }
+
+  /// These roots and a simulated SEV platform's, ``SEVAuthority`` in bytes.
+  ///
+  /// What ends in it is called simulated: unlike an X.509 root it needs no mark, since AMD's are known.
+  public func adding(simulatedSEVRoot root: [UInt8]) throws(AttestationError) -> TrustAnchors {
+    let authority = try SEVAuthority(prefixOf: root[...])
+    guard authority.usage == .ark, authority.bytes.count == root.count else {
+      throw AttestationError(.malformed, "simulated SEV root: expected one ARK and no more")
+    }
+    var sum = self
+    sum.simulatedSEVRoots.append(Array(SHA256.hash(data: root)))
+    return sum
+  }
+
+  /// The roots that chains of SEV platforms may end in.
+  public var sevRoots: [(product: String, sha256: [UInt8])] {
+    SEVChain.roots + simulatedSEVRoots.map { ("simulated", $0) }
   }
 
   /// The anchor whose certificate is `der` byte for byte.

@@ -1,4 +1,4 @@
-/// The files that ``TSMReport`` reads and writes: the kernel's, or a test's stand-in.
+/// The files that ``TSMReport`` and ``LaunchSecrets`` use: the kernel's, or a test's stand-in.
 public protocol TSMFiles {
   /// Why a file could not be used; an `errno` by its number.
   associatedtype Failure: Error
@@ -6,6 +6,8 @@ public protocol TSMFiles {
   mutating func makeFolder(_ path: String) throws(Failure)
   /// Removes it.
   mutating func removeFolder(_ path: String) throws(Failure)
+  /// Removes a file.
+  mutating func removeFile(_ path: String) throws(Failure)
   /// Writes all of `content` in one call.
   mutating func write(_ path: String, _ content: [UInt8]) throws(Failure)
   /// Reads to the end, at most `bytesMax` bytes.

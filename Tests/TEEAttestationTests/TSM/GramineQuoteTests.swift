@@ -15,6 +15,7 @@ private struct GramineTree: TSMFiles {
 
   mutating func makeFolder(_ path: String) throws(Failure) { throw Failure(errno: 30) }
   mutating func removeFolder(_ path: String) throws(Failure) { throw Failure(errno: 30) }
+  mutating func removeFile(_ path: String) throws(Failure) { throw Failure(errno: 30) }
 
   mutating func write(_ path: String, _ content: [UInt8]) throws(Failure) {
     accesses.append(path)

@@ -36,6 +36,8 @@ private struct KernelTree: TSMFiles {
     isThere = false
   }
 
+  mutating func removeFile(_ path: String) throws(Failure) { throw Failure(errno: 1) }
+
   mutating func write(_ path: String, _ content: [UInt8]) throws(Failure) {
     guard isThere, path == Self.root + "/inblob" else { throw Failure(errno: 13) }
     guard !content.isEmpty, content.count <= 64 else { throw Failure(errno: 22) }
