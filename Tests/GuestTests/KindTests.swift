@@ -52,6 +52,19 @@ extension GuestTests {
       expectFailure(try open(other, .none), .identity)
     }
 
+    /// No security processor wrote any here, which the guest finds out by itself.
+    @Test func withoutSecretsFromTheLaunchTheWorkloadDoesNotStart() throws {
+      var manifest = disk.manifest(["true"])
+      manifest.keyBroker = KeyBrokerAccess(
+        url: "https://broker.invalid", publicKeys: [[UInt8](repeating: 1, count: 32)])
+      manifest.secrets = [Secret(resource: "kbs:///default/app/key", target: .variable("KEY"))]
+      let bound = "sev-es arca.workload=\(Hex.encode(manifest.digest))"
+      let last = try withGuest(disk: disk.file, kind: bound) {
+        try $0.open(manifest, evidence: .none)
+      }
+      expectFailure(last, .secret)
+    }
+
     /// The guest has no driver that makes evidence here, which it says rather than going on.
     @Test func hardwareThatIsNotThereIsRefused() throws {
       guard case .failure? = try open("snp", .none) else {

@@ -26,7 +26,7 @@ enum ContainerEnvironment {
   /// Makes all but `/proc`, in the root that has just been entered.
   static func make(for manifest: WorkloadManifest) throws(InitError) {
     try mount("tmpfs", "/dev", "tmpfs", ARCA_MS_NOSUID | ARCA_MS_NOEXEC, "mode=755,size=65536k")
-    try step("/dev") { () throws(SystemError) in
+    try step(.environment, "/dev") { () throws(SystemError) in
       for (name, major, minor) in devices {
         try System.makeDevice("/dev/\(name)", major: major, minor: minor)
       }
@@ -44,7 +44,7 @@ enum ContainerEnvironment {
         "tmpfs", item.destination, "tmpfs", ARCA_MS_NOSUID | ARCA_MS_NODEV,
         "size=\(item.sizeBytes),mode=\(octal(item.mode))")
     }
-    try step("host name") { () throws(SystemError) in
+    try step(.environment, "host name") { () throws(SystemError) in
       try System.setHostname(manifest.hostname)
       try System.raiseLoopback()
     }
@@ -55,7 +55,7 @@ enum ContainerEnvironment {
   /// Makes `/proc` and hides what a container must not see; called in the workload's namespaces.
   static func makeProc(isRootReadOnly: Bool) throws(InitError) {
     try mount("proc", "/proc", "proc", strict)
-    try step("paths to hide") { () throws(SystemError) in
+    try step(.environment, "paths to hide") { () throws(SystemError) in
       for path in masked {
         guard let isFolder = try? System.isFolder(path) else { continue }
         if isFolder {
@@ -79,7 +79,7 @@ enum ContainerEnvironment {
       let folder = path.prefix(path.lastIndex(of: UInt8(ascii: "/")) ?? 0)
       try makeFolder(String(decoding: Array(folder), as: UTF8.self), mode: 0o755)
       try? System.unlink(file.path)
-      try step(file.path) { () throws(SystemError) in
+      try step(.environment, file.path) { () throws(SystemError) in
         try File.write(file.path, file.content, mode: file.mode)
         try System.changeOwner(file.path, uid: file.uid, gid: file.gid)
       }
@@ -103,7 +103,7 @@ enum ContainerEnvironment {
     _ source: String, _ target: String, _ type: String, _ flags: Int, _ data: String = ""
   ) throws(InitError) {
     try makeFolder(target, mode: 0o755)
-    try Self.step(target) { () throws(SystemError) in
+    try step(.environment, target) { () throws(SystemError) in
       try System.mount(source, target, type, flags, data)
     }
   }
@@ -113,7 +113,7 @@ enum ContainerEnvironment {
     _ path: String, mode: UInt32, owner: WorkloadProcess? = nil
   ) throws(InitError) {
     if (try? System.isFolder(path)) == true { return }
-    try step(path) { () throws(SystemError) in
+    try step(.environment, path) { () throws(SystemError) in
       try makeFolders(path.utf8.split(separator: UInt8(ascii: "/")), mode: mode)
       if let owner { try System.changeOwner(path, uid: owner.uid, gid: owner.gid) }
     }
@@ -136,16 +136,6 @@ enum ContainerEnvironment {
       } catch {
         if error.errno != SystemError.exists { throw error }
       }
-    }
-  }
-
-  private static func step(
-    _ what: String, _ body: () throws(SystemError) -> Void
-  ) throws(InitError) {
-    do {
-      try body()
-    } catch {
-      throw error.named(.environment, what)
     }
   }
 

@@ -100,19 +100,16 @@ extension LaunchSecrets {
   static func ofLaunch() throws(InitError) -> LaunchSecrets {
     let root = "/sys/kernel/security"
     var files = KernelFiles()
-    var content: [UInt8]
-    do {
+    var content = try step(.secret, "secrets of the launch, by efi_secret") {
+      () throws(SystemError) in
       try System.mount("securityfs", root, "securityfs", 0)
-      content = try take(at: root, &files)
-    } catch {
-      throw error.named(.secret, "secrets of the launch (the kernel's efi_secret)")
+      return try take(at: root, &files)
     }
     defer { Crypto.wipe(&content) }
-    do {
-      return try LaunchSecrets(decoding: content)
-    } catch {
+    guard let secrets = try? LaunchSecrets(decoding: content) else {
       throw InitError(.secret, "secrets of the launch: not in their form")
     }
+    return secrets
   }
 }
 

@@ -27,6 +27,11 @@ func step<Value>(
   }
 }
 
+/// Names the failure of a system call in C, whose result is below zero.
+func step(_ failure: GuestFailure, _ what: String, _ result: Int32) throws(InitError) {
+  try step(failure, what) { () throws(SystemError) in _ = try System.check(result) }
+}
+
 /// The errno of a system call that failed.
 struct SystemError: Error {
   /// The host has closed its end of the channel.

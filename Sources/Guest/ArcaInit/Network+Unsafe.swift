@@ -7,7 +7,7 @@ enum Network {
   static func takeOver(_ network: HostNetwork) throws(InitError) {
     var indexes: [Int32] = []
     for interface in network.interfaces {
-      try step(interface.name) { () throws(SystemError) in
+      try step(.environment, "network: " + interface.name) { () throws(SystemError) in
         // SAFETY: the address and the C string live through the call.
         let index = try System.check(
           unsafe arca_interface_up(interface.hardwareAddress, interface.name, interface.mtu))
@@ -21,7 +21,7 @@ enum Network {
       }
     }
     for route in network.routes {
-      try step("route") { () throws(SystemError) in
+      try step(.environment, "network: route") { () throws(SystemError) in
         let count = route.destination.count - 1
         let (index, prefix) = (indexes[Int(route.interface)], UInt32(route.destination[count]))
         // SAFETY: the call reads `count` bytes of either address, which live through it.
@@ -32,16 +32,6 @@ enum Network {
             unsafe arca_route_add(index, route.destination, count, prefix, route.gateway))
         }
       }
-    }
-  }
-
-  private static func step(
-    _ name: String, _ body: () throws(SystemError) -> Void
-  ) throws(InitError) {
-    do {
-      try body()
-    } catch {
-      throw error.named(.environment, "network: " + name)
     }
   }
 }

@@ -93,28 +93,12 @@ struct Workload {
         .process, "limit \(limit.resource)",
         arca_rlimit(Int32(limit.resource), limit.soft, limit.hard))
     }
-    try named(.process, "user and groups") { () throws(SystemError) in
+    try step(.process, "user and groups") { () throws(SystemError) in
       try System.setIdentity(uid: process.uid, gid: process.gid, groups: process.additionalGids)
     }
     arca_umask(process.umask)
-    try named(.process, process.cwd) { () throws(SystemError) in
+    try step(.process, process.cwd) { () throws(SystemError) in
       try System.changeFolder(process.cwd)
-    }
-  }
-
-  private static func step(
-    _ failure: GuestFailure, _ what: String, _ result: Int32
-  ) throws(InitError) {
-    try named(failure, what) { () throws(SystemError) in _ = try System.check(result) }
-  }
-
-  private static func named(
-    _ failure: GuestFailure, _ what: String, _ body: () throws(SystemError) -> Void
-  ) throws(InitError) {
-    do {
-      try body()
-    } catch {
-      throw error.named(failure, what)
     }
   }
 }
