@@ -151,7 +151,8 @@ package struct LaunchBroker: Codable {
       guard status.hasSuffix("200") else {
         let refusal = try? JSONDecoder().decode(Refusal.self, from: Data(content))
         throw fault(
-          call, "status \(status.suffix(3)): \(printable((refusal?.detail ?? "").utf8.prefix(512)))")
+          call, "status \(status.suffix(3)): \(printable((refusal?.detail ?? "").utf8.prefix(512)))"
+        )
       }
       return try JSONDecoder().decode(Answer.self, from: Data(content))
     } catch let error as RuntimeError {

@@ -104,7 +104,8 @@ struct RunCommand: ParsableCommand {
       request.sevChain == nil
     {
       complain(
-        "nobody judges this launch before it runs: see `arca sev --help` for --session, --sev-chain")
+        "nobody judges this launch before it runs: see `arca sev --help` for --session, --sev-chain"
+      )
     }
     let store = try ContainerStore(installation)
     let image = try prepareImage(image, signatures: signatures.rules)

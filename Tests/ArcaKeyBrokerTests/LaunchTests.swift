@@ -110,7 +110,8 @@ private struct LaunchScene: @unchecked Sendable {
     let scene = try await LaunchScene()
     let offer = try await scene.open()
     let measured = try scene.launch(offer)
-    let packet = try await scene.ask(offer, measured, resources: [LaunchScene.key, "default/app/b"])
+    let packet = try await scene.ask(
+      offer, measured, resources: [LaunchScene.key, "default/app/b"])
     try scene.platform.secret(
       header: try LaunchScene.bytes(packet, "header"),
       ciphertext: try LaunchScene.bytes(packet, "secret"))
@@ -144,7 +145,9 @@ private struct LaunchScene: @unchecked Sendable {
     let scene = try await LaunchScene()
     var offer = try await scene.open()
     var measured = try scene.launch(offer)
-    var (digest, policy, api) = (LaunchScene.digest, UInt32(0x0f), [UInt64](arrayLiteral: 1, 55, 21))
+    var (digest, policy, api) = (
+      LaunchScene.digest, UInt32(0x0f), [UInt64](arrayLiteral: 1, 55, 21)
+    )
     var resources = [LaunchScene.key]
     switch part {
     case "policy": policy = 0x1f
@@ -266,7 +269,8 @@ private struct LaunchScene: @unchecked Sendable {
   func rules() async throws {
     let other = [UInt8](repeating: 1, count: 32)
     for (name, policy) in [
-      ("platform", LaunchScene.policy(digest: other)), ("workload", LaunchScene.policy(bound: other)),
+      ("platform", LaunchScene.policy(digest: other)),
+      ("workload", LaunchScene.policy(bound: other)),
       ("tee", LaunchScene.policy(tees: "[snp, sev]")), ("simulated", LaunchScene.policy(extra: "")),
       (
         "build",

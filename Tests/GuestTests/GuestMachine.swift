@@ -37,7 +37,7 @@ final class GuestMachine {
   static let package = URL(filePath: #filePath).deletingLastPathComponent()
     .deletingLastPathComponent().deletingLastPathComponent()
   /// The guest under test: `ARCA_LIB`'s, as for `arca`, else what `make guest` built.
-  private static let guest =
+  static let guest =
     ProcessInfo.processInfo.environment["ARCA_LIB"].map { URL(filePath: $0 + "/guest") }
     ?? package.appending(path: "out/lib/arca/guest")
   private static let timeoutMilliseconds: Int32 = 30_000

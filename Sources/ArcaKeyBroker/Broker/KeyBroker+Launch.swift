@@ -117,7 +117,9 @@ extension KeyBroker {
       let chain = json["chain"]?.text.flatMap({ Base64.decode($0, .standard) }),
       let owner = try? SEVSession(
         encryptionKey: bytes("encryptionKey"), integrityKey: bytes("integrityKey"), policy: policy)
-    else { throw KeyBrokerError(.corrupted, "session \(session.id): its keys are not in their form") }
+    else {
+      throw KeyBrokerError(.corrupted, "session \(session.id): its keys are not in their form")
+    }
     return (owner, chain)
   }
 

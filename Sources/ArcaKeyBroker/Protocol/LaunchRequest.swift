@@ -52,7 +52,8 @@ struct LaunchSecretRequest {
       measurement.count == 48, digest.count == 32
     else {
       throw KeyBrokerError(
-        .malformed, "sev secret: expected policy (32 bits), api (three numbers), measurement "
+        .malformed,
+        "sev secret: expected policy (32 bits), api (three numbers), measurement "
           + "(48 bytes in base64), launch-digest (32 in hexadecimal)")
     }
     let names = json["resources"]?.elements?.compactMap(\.text) ?? []

@@ -2,7 +2,9 @@
 public struct SessionRecord: Sendable, Equatable {
   /// 32 lowercase hexadecimal digits.
   public let id: String
-  /// The nonce as sent: base64 of 32 bytes. Where secrets go in at a launch, the owner's side of the
+  /// The nonce as sent: base64 of 32 bytes.
+  ///
+  /// Where secrets go in at a launch, the owner's side of the
   /// session with the platform instead, sealed under a master key.
   public let nonce: String
   /// The kind of TEE that the attester said it is.

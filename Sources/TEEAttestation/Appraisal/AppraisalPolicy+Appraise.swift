@@ -41,7 +41,9 @@ extension AppraisalPolicy {
   /// The workload digest where the TEE binds it: in a field of its own or, by the word of the
   /// reference value that MRENCLAVE or the launch digest of SEV equals, within that.
   private func boundWorkload(_ claims: Claims) -> [UInt8] {
-    guard claims.tee == .sgx || claims.tee.isMeasuredAtLaunch, case .oneOf(let references) = platform else {
+    guard claims.tee == .sgx || claims.tee.isMeasuredAtLaunch,
+      case .oneOf(let references) = platform
+    else {
       return claims.hostData
     }
     return references.lazy.filter { $0.measurement == claims.measurement }.compactMap(\.workload)

@@ -129,7 +129,9 @@ private struct PolicyMembers {
   }
 
   static func tee(_ value: JSONValue) throws(AttestationError) -> TEEKind {
-    guard let kind = TEEKind(rawValue: try string(value)) else { throw wrong("snp, tdx, sgx, sev-es or sev") }
+    guard let kind = TEEKind(rawValue: try string(value)) else {
+      throw wrong("snp, tdx, sgx, sev-es or sev")
+    }
     return kind
   }
 
