@@ -7,7 +7,7 @@ import Foundation
 /// It carries messages between the broker and the platform's security processor. The broker takes
 /// them for evidence, and what it answers only the processor can open, so nothing here is trusted.
 package struct LaunchBroker: Codable {
-  /// Where it is kept, in the container's folder, from before the launch until the launch is judged.
+  /// Where it is kept, in the container's folder, from before the launch until that is judged.
   static let fileName = "launch-broker"
   private static let answerBytesMax = 1 << 16
   private static let timeoutSeconds = 30
@@ -213,8 +213,8 @@ extension ContainerStore {
     try installation.requireLaunchSecrets()
   }
 
-  /// Has the manifest's key broker make the session for the launch of `container`, where the request
-  /// names the platform's certificates.
+  /// Has the manifest's key broker make the session for the launch of the container in `folder`,
+  /// where the request names the platform's certificates.
   func openSession(
     for request: RunRequest, _ manifest: WorkloadManifest, _ hardware: HardwareLaunch?,
     in folder: String

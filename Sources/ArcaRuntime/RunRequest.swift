@@ -41,7 +41,7 @@ public struct RunRequest: Sendable {
   public var idAuthentication: [UInt8] = []
   /// SEV: the folder that `arca sev session` made, or nil.
   public var sessionFolder: String?
-  /// SEV: the platform's certificates, by which the manifest's key broker makes the session, or nil.
+  /// SEV: the platform's certificates, by which the key broker makes the session, or nil.
   public var sevChain: [UInt8]?
   /// SGX: the folder that `arca sgx sign` made, or nil for an enclave signed by this machine.
   public var enclaveFolder: String?

@@ -4,8 +4,8 @@ import TEEEvidence
 public struct Claims: Sendable, Equatable {
   /// The kind of TEE.
   public let tee: TEEKind
-  /// SNP launch digest (48 bytes), TDX MRTD (48 bytes), SGX MRENCLAVE or the launch digest of SEV-ES
-  /// and SEV (32 bytes).
+  /// SNP launch digest (48 bytes), TDX MRTD (48 bytes), SGX MRENCLAVE or the launch digest of
+  /// SEV-ES and SEV (32 bytes).
   public let measurement: [UInt8]
   /// TDX RTMR0 to RTMR3, 48 bytes each; empty for other kinds.
   public let runtimeRegisters: [[UInt8]]

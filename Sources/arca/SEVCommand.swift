@@ -26,7 +26,7 @@ struct SEVCommand: ParsableCommand {
       The host gives chain.bin and launch.bin to the owner; the owner gives session/dh-cert,
       session/session and packet.bin to the host. With the last command the guest starts.
 
-      Where the workload's manifest names a key broker that is to judge instead, one command is enough:
+      Where the workload's manifest names a key broker that is to judge, one command is enough:
 
         host   arca run --tee sev-es --sev-chain chain.bin IMAGE
 

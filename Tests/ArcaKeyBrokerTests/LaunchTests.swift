@@ -252,7 +252,7 @@ private struct LaunchScene: @unchecked Sendable {
     }
   }
 
-  /// Bit 0 keeps debuggers out, 1 other guests of the same key, 2 demands SEV-ES, 3 forbids to send.
+  /// Bit 0 keeps debuggers out, 1 guests of the same key; 2 demands SEV-ES, 3 forbids to send.
   @Test(arguments: [
     ("sev-es", UInt32(0x0e), KeyBrokerError.Code.evidenceRefused),
     ("sev-es", 0x0d, .evidenceRefused), ("sev-es", 0x0b, .evidenceRefused),

@@ -49,6 +49,22 @@ import Testing
     #expect(try await one.session(Self.session(2).id) == Self.session(2, expires: 200))
   }
 
+  /// The owner's side of a launch stands in the nonce's place: JSON, as long as a platform's chain.
+  @Test(arguments: StoreKind.available) func whatIsSealedForALaunchIsKeptWhole(
+    _ kind: StoreKind
+  ) async throws {
+    let (one, two) = try await Self.pair(kind)
+    for (index, tee) in [AttesterKind.sevES, .sev].enumerated() {
+      let sealed = "{\"keyID\":\"1\",\"box\":\"" + String(repeating: "A", count: 16_384) + "\"}"
+      let session = SessionRecord(
+        id: Self.session(index).id, nonce: sealed, tee: tee, expires: 100)
+      try await one.open(session, limit: 9, now: 1)
+      #expect(try await two.session(session.id) == session)
+      #expect(try await two.attest(session: session.id, with: [1], audit: Self.event()))
+      #expect(try await !one.attest(session: session.id, with: [1], audit: Self.event()))
+    }
+  }
+
   @Test(arguments: StoreKind.available) func aNonceIsTakenOnce(_ kind: StoreKind) async throws {
     let (one, two) = try await Self.pair(kind)
     let id = Self.session().id

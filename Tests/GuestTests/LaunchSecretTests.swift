@@ -33,7 +33,7 @@ private struct RehearsedLaunch {
     return nil
   }()
 
-  /// A launch with `table` where the processor writes the owner's secrets; its files go to `folder`.
+  /// A launch with `table` where the processor writes the secrets; its files go to `folder`.
   init(_ kind: String, table: [UInt8], in folder: URL) throws {
     let firmware = try #require(Self.firmware)
     let image = [UInt8](try Data(contentsOf: URL(filePath: firmware)))

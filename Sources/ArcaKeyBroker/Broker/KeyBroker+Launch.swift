@@ -7,8 +7,8 @@ import TEEAttestation
 // and the secrets go to the security processor, which alone can open them. The host carries all of
 // it and is trusted with none.
 extension KeyBroker {
-  /// Agrees on keys with the platform whose certificates are in `body`: the session's name, and what
-  /// LAUNCH_START takes.
+  /// Agrees on keys with the platform whose certificates are in `body`: the session's name, and
+  /// what LAUNCH_START takes.
   public func openLaunch(_ body: [UInt8]) async throws(KeyBrokerError) -> StrictJSON {
     let request = try LaunchSessionRequest(body)
     let owner: SEVSession
@@ -38,7 +38,7 @@ extension KeyBroker {
 
   /// Judges the launch that `body` states, and packs the resources that it names for the platform.
   ///
-  /// A session has one attempt, as an attestation has. Either every resource is released or none is.
+  /// A session has one attempt, as an attestation has. Every resource is released, or none is.
   public func launchSecret(_ body: [UInt8]) async throws(KeyBrokerError) -> StrictJSON {
     let now = clock()
     let request = try LaunchSecretRequest(body)

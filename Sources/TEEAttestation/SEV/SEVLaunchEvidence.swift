@@ -1,5 +1,5 @@
-/// What a host says about the launch of a SEV-ES or SEV guest that waits for its owner: the document
-/// of ``Evidence`` for these kinds.
+/// What a host says about the launch of a SEV-ES or SEV guest that waits for its owner: the
+/// document of ``Evidence`` for these kinds.
 ///
 /// LAUNCH_MEASURE is keyed with what only the owner and the platform know, so the digest that it
 /// proves may come from anybody.
@@ -65,8 +65,8 @@ enum SEVVerification {
     static let noSend: UInt32 = 1 << 3
   }
 
-  /// Verifies the launch of `context`, records every check, and returns what it states, or nil where
-  /// it could not be parsed.
+  /// Verifies the launch of `context`, records every check, and returns what it states, or nil
+  /// where it could not be parsed.
   static func verify(_ context: VerificationContext, into findings: inout Findings) -> Claims? {
     let launch: SEVLaunchEvidence
     let chain: SEVChain

@@ -62,7 +62,7 @@ public struct TrustAnchors: Sendable {
 
   /// These roots and a simulated SEV platform's, ``SEVAuthority`` in bytes.
   ///
-  /// What ends in it is called simulated: unlike an X.509 root it needs no mark, since AMD's are known.
+  /// What ends in it is called simulated; it needs no mark of that, since AMD's own are known.
   public func adding(simulatedSEVRoot root: [UInt8]) throws(AttestationError) -> TrustAnchors {
     let authority = try SEVAuthority(prefixOf: root[...])
     guard authority.usage == .ark, authority.bytes.count == root.count else {

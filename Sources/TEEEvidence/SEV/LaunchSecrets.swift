@@ -2,8 +2,8 @@ import ArcaBytes
 
 /// What the owner of a SEV or SEV-ES guest gave with the launch: contents by resource path.
 ///
-/// One entry of the table that LAUNCH_SECRET wrote into the guest's memory, in deterministic CBOR: a
-/// map from `repository/type/tag` to bytes.
+/// One entry of the table that LAUNCH_SECRET wrote into the guest's memory, in deterministic CBOR:
+/// a map from `repository/type/tag` to bytes.
 public struct LaunchSecrets: Sendable {
   /// The entry's GUID, by which Linux names its file.
   public static let guid = "379975da-0f65-4ef7-a5a3-82666c490eee"
@@ -32,8 +32,8 @@ public struct LaunchSecrets: Sendable {
     return nil
   }
 
-  /// The entry's content from the securityfs at `root`, removed there once it is read: with the file
-  /// the kernel wipes the memory behind it (Linux, `Documentation/security/secrets/coco.rst`).
+  /// The entry's content from the securityfs at `root`, removed there once it is read: with the
+  /// file the kernel wipes the memory behind it (Linux, `Documentation/security/secrets/coco.rst`).
   public static func take<Files: TSMFiles>(
     at root: String, _ files: inout Files
   ) throws(Files.Failure) -> [UInt8] {

@@ -58,7 +58,7 @@ import Testing
   }
 
   @Test(arguments: [
-    ("tee", JSONValue.array([.string("sev")])), ("tee", .string("snp")),
+    ("tee", JSONValue.array([.string("sev-snp")])), ("tee", .string("snp")),
     ("workload", .array([.string("b2b")])), ("workload", .array([.string("")])),
     ("vmpl", .array([.number(-1)])), ("migratable", .bool(false)), ("identifier", .null),
     ("minimum_tcb", .object(["snp": .number(1 << 32)])), ("minimum_tcb", .string("any")),

@@ -3,8 +3,8 @@ import TEEAttestation
 import TEEEvidence
 import Testing
 
-/// The file tree of efi_secret as Linux implements it (drivers/virt/coco/efi_secret/efi_secret.c): a
-/// file for each entry of the table in memory; to unlink one wipes its content there.
+/// The file tree of efi_secret as Linux implements it (drivers/virt/coco/efi_secret/efi_secret.c):
+/// a file for each entry of the table in memory; to unlink one wipes its content there.
 private struct SecretTree: TSMFiles {
   struct Failure: Error, Equatable { let errno: Int32 }
 
