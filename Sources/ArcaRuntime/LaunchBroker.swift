@@ -48,7 +48,7 @@ package struct LaunchBroker: Codable {
   }
 
   /// Has the broker judge the launch that waits in the container's `folder`, once, and hands the
-  /// packet to the launcher; nothing where none waits.
+  /// packet, or why there is none, to the launcher; nothing where none waits.
   ///
   /// `digest` is what the launcher says that it launched.
   package static func judge(in folder: String, digest: [UInt8]) throws(RuntimeError) {
@@ -58,9 +58,14 @@ package struct LaunchBroker: Codable {
       let record = try? SEVLaunchRecord(decoding: bytes)
     else { return }
     removeFile("\(folder)/\(fileName)")
-    let packet = try broker.secret(for: record, digest: digest, scratch: folder)
+    let answer: [UInt8]
     do {
-      try System.replace(run + SEVLaunchControl.packetName, with: packet.encoded())
+      answer = try broker.secret(for: record, digest: digest, scratch: folder).encoded()
+    } catch {
+      answer = SEVLaunchControl.refusal(error.detail)
+    }
+    do {
+      try System.replace(run + SEVLaunchControl.packetName, with: answer)
     } catch {
       throw RuntimeError(error)
     }

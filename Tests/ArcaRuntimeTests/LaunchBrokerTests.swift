@@ -142,8 +142,9 @@ private final class BrokerProcess {
       api: [1, 55, 21], policy: UInt32(policy), blob: try platform.measure())
     try System.replace(container + "/run/sev-launch", with: record.encoded())
     try LaunchBroker.judge(in: container, digest: digest)
-    let packet = try SEVSecretPacket(
-      decoding: try System.contents(container + "/run/sev-secret", max: 1 << 15))
+    let answer = try System.contents(container + "/run/sev-secret", max: 1 << 15)
+    if let reason = SEVLaunchControl.refusal(in: answer) { throw RuntimeError(.tee, reason) }
+    let packet = try SEVSecretPacket(decoding: answer)
     try platform.secret(header: packet.header, ciphertext: packet.secret)
     #expect(try FileManager.default.contentsOfDirectory(atPath: container) == ["run"])
     return platform.injected

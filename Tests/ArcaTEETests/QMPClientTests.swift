@@ -148,6 +148,25 @@ struct QMPClientTests {
     #expect(vmm.platform.injected == [])
   }
 
+  @Test("Where the broker refuses, its reason is the launch's end")
+  func refusal() throws {
+    let (vmm, _) = try launched([1])
+    defer { close(vmm.socket) }
+    var control = try SEVLaunchControl(monitor: vmm.socket, folder: folder.path)
+    try control.measure()
+    try System.replace(
+      folder.path + "/sev-secret", with: SEVLaunchControl.refusal("status 401: no"))
+    do {
+      try control.resume(afterOwner: true) { false }
+      Issue.record("the guest runs")
+    } catch {
+      #expect(error.code == .keyBrokerRefused)
+      #expect(error.detail == "status 401: no")
+    }
+    #expect(vmm.platform.state == .secret)
+    #expect(!vmm.commands.contains("sev-inject-launch-secret"))
+  }
+
   @Test("Without an owner the measurement is kept and the guest runs")
   func noOwner() throws {
     let (vmm, _) = try launched([1])

@@ -70,6 +70,16 @@ package struct SEVLaunchControl {
   package static let packetName = "sev-secret"
   private static let waitSeconds = 600
 
+  /// What stands in the packet's place where the owner refuses the launch for this reason.
+  package static func refusal(_ reason: String) -> [UInt8] {
+    RecordWriter().text("refusal", reason).encoded()
+  }
+
+  /// The reason that ``refusal(_:)`` wrote, or nil where `bytes` are no refusal.
+  package static func refusal(in bytes: [UInt8]) -> String? {
+    try? RecordReader(bytes, of: "SEV refusal").text("refusal")
+  }
+
   private let folder: String
   private var client: QMPClient
 
@@ -106,6 +116,7 @@ package struct SEVLaunchControl {
     while System.monotonicMicroseconds < end {
       let path = "\(folder)/\(Self.packetName)"
       if let bytes = try? System.contents(path, max: 1 << 15) {
+        if let reason = Self.refusal(in: bytes) { throw TEEError(.keyBrokerRefused, reason) }
         return try SEVSecretPacket(decoding: bytes)
       }
       guard !isGivenUp() else {
