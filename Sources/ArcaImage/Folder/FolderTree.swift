@@ -27,6 +27,12 @@ struct FolderTree {
     fingerprint = Array(walk.hash.finalize())
   }
 
+  /// Reads one file of a layer's folder.
+  static func file(_ path: String) throws(ImageError) -> FileNode {
+    var walk = Walk(entriesLeft: 1)
+    return try walk.node(path, [])
+  }
+
   private struct Walk {
     var entriesLeft: Int
     var hash = SHA256()

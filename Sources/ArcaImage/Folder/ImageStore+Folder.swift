@@ -11,11 +11,11 @@ extension ImageStore {
   public func prepare(
     folder path: String, progress: ImageProgressHandler? = nil
   ) throws(ImageError) -> PreparedImage {
-    if let key = OverlayKey.key(path) {
-      if let image = try held(key) { return image }
-      return try convert(try FolderTree(path, limits: limits).root, key, progress)
-    }
+    let overlay = OverlayKey(path)
+    if let key = overlay?.key, let image = try held(key) { return image }
     let tree = try FolderTree(path, limits: limits)
+    try overlay?.accounts.restore(in: tree.root)
+    if let key = overlay?.key { return try convert(tree.root, key, progress) }
     var hash = SHA256()
     hash.update(data: Array("arca folder \(ErofsWriter.formatVersion)\n".utf8))
     hash.update(data: tree.fingerprint)

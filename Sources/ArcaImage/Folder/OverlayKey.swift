@@ -13,20 +13,32 @@ import Glibc
 struct OverlayKey {
   private static let entriesMax = 64
 
-  /// The digest of the layers' identities; nil where `path` is no overlay, or one that has been
-  /// written to.
-  static func key(_ path: String) -> [UInt8]? {
-    guard let options = overlayOptions(path), let upper = options["upperdir"],
+  /// The digest of the layers' identities; nil where the overlay has been written to.
+  let key: [UInt8]?
+  /// What podman added to account files.
+  let accounts: EngineAccounts
+
+  /// Looks at what is mounted at `path`; nil where that is no overlay.
+  init?(_ path: String) {
+    guard let options = Self.overlayOptions(path), let upper = options["upperdir"],
       let lower = options["lowerdir"]
     else { return nil }
+    let layers = lower.split(separator: ":").map(String.init)
+    guard layers.allSatisfy({ $0.hasPrefix("/") }) else { return nil }
+    let folders = layers.map { URL(fileURLWithPath: $0).resolvingSymlinksInPath().path }
+    accounts = EngineAccounts(upper: upper, lower: folders)
+    key = Self.key(upper, folders, accounts)
+  }
+
+  private static func key(
+    _ upper: String, _ layers: [String], _ accounts: EngineAccounts
+  ) -> [UInt8]? {
     var hash = SHA256()
     hash.update(data: Array("arca overlay \(ErofsWriter.formatVersion)\n".utf8))
-    guard let own = listing(of: upper) else { return nil }
+    guard let own = listing(of: upper, without: accounts.layersFiles) else { return nil }
     hash.update(data: own)
-    for layer in lower.split(separator: ":") {
-      guard layer.hasPrefix("/") else { return nil }
-      let resolved = URL(fileURLWithPath: String(layer)).resolvingSymlinksInPath().path
-      guard let bytes = listing(of: resolved) ?? identity(of: resolved) else { return nil }
+    for layer in layers {
+      guard let bytes = listing(of: layer) ?? identity(of: layer) else { return nil }
       hash.update(data: bytes)
     }
     return Array(hash.finalize())
@@ -62,7 +74,9 @@ struct OverlayKey {
   }
 
   /// Names and modes of a layer that holds only what engines add; nil for any other.
-  private static func listing(of folder: String) -> [UInt8]? {
+  private static func listing(
+    of folder: String, without passed: [String: String] = [:]
+  ) -> [UInt8]? {
     var text = "added\n"
     var pending = [(folder, "")]
     var left = entriesMax
@@ -76,6 +90,7 @@ struct OverlayKey {
       for name in names {
         left -= 1
         let place = "\(relative)/\(name)"
+        if passed[place] != nil { continue }
         guard left >= 0, let status = try? FileMetadata("\(path)/\(name)") else { return nil }
         if status.type == S_IFDIR {
           pending.append(("\(path)/\(name)", place))
