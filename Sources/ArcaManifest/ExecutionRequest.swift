@@ -29,7 +29,8 @@ public struct ExecutionRequest: Sendable {
     try fields.expectEnd()
   }
 
-  /// The process that `manifest` lets run: with no more privileges than the workload itself has.
+  /// The process that `manifest` lets run: with no more privileges than the workload itself has,
+  /// and its limits.
   public func process(in manifest: WorkloadManifest) throws(ManifestError) -> WorkloadProcess {
     guard manifest.hostMay.execute else { throw ManifestError(.notAllowed, "hostMay.execute") }
     guard terminal == nil || manifest.hostMay.attachTerminal else {
@@ -37,6 +38,8 @@ public struct ExecutionRequest: Sendable {
     }
     var allowed = process
     allowed.capabilities &= manifest.process.capabilities
+    allowed.ambientCapabilities &= manifest.process.ambientCapabilities
+    allowed.rlimits = manifest.process.rlimits
     allowed.noNewPrivileges = process.noNewPrivileges || manifest.process.noNewPrivileges
     return allowed
   }

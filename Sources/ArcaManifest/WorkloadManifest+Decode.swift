@@ -101,6 +101,7 @@ extension WorkloadProcess {
     }
     let umask = UInt32(try fields.unsigned("umask", max: 0o777))
     let capabilities = try fields.unsigned("capabilities")
+    let ambient = fields.optional("ambientCapabilities")
     var rlimits: [ResourceLimit] = []
     for item in try fields.array("rlimits", max: 16) {
       rlimits.append(try ResourceLimit(try FieldReader(item, path: fields.name("rlimits"))))
@@ -113,6 +114,12 @@ extension WorkloadProcess {
       args: args, env: env, cwd: cwd, uid: uid, gid: gid, additionalGids: additionalGids,
       umask: umask, capabilities: capabilities, rlimits: rlimits, noNewPrivileges: noNewPrivileges,
       stopSignal: stopSignal)
+    if let ambient {
+      guard case .unsigned(let bits) = ambient, bits > 0, bits & ~capabilities == 0 else {
+        throw fields.fault(.value, "ambientCapabilities")
+      }
+      ambientCapabilities = bits
+    }
   }
 }
 

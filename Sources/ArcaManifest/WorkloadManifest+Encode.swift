@@ -49,7 +49,7 @@ extension RootFilesystem {
 
 extension WorkloadProcess {
   var cbor: CBOR {
-    .map([
+    var entries = [
       CBOR.Entry("args", .texts(args)),
       CBOR.Entry("env", .texts(env)),
       CBOR.Entry("cwd", .text(cwd)),
@@ -61,7 +61,11 @@ extension WorkloadProcess {
       CBOR.Entry("rlimits", .array(rlimits.map { $0.cbor })),
       CBOR.Entry("noNewPrivileges", .bool(noNewPrivileges)),
       CBOR.Entry("stopSignal", .unsigned(UInt64(stopSignal))),
-    ])
+    ]
+    if ambientCapabilities != 0 {
+      entries.append(CBOR.Entry("ambientCapabilities", .unsigned(ambientCapabilities)))
+    }
+    return .map(entries)
   }
 }
 

@@ -91,7 +91,9 @@ public struct WorkloadProcess: Sendable, Equatable {
   public var umask: UInt32
   /// Bounding, permitted and effective capabilities: bit n is capability n of linux/capability.h.
   public var capabilities: UInt64
-  /// Resource limits; those not named stay as the kernel sets them.
+  /// Those of them that a user other than root keeps through `execve` (capabilities(7), "ambient").
+  public var ambientCapabilities: UInt64 = 0
+  /// Resource limits; those not named are the kernel's, of open files and processes 1,048,576.
   public var rlimits: [ResourceLimit]
   /// Whether `execve` may never raise privileges.
   public var noNewPrivileges: Bool

@@ -49,6 +49,11 @@ public struct ManifestOptions: Sendable {
     "NET_BIND_SERVICE", "KILL", "SYS_CHROOT", "SETFCAP",
   ].reduce(0) { mask, name in mask | 1 << UInt64(LinuxNames.capability(name) ?? 0) }
 
+  /// The limits of processes and of open files unless said otherwise: the same that podman gives.
+  public static let limitsDefault = [LinuxNames.processes, LinuxNames.openFiles].map {
+    ResourceLimit(resource: $0, soft: 1 << 20, hard: 1 << 20)
+  }
+
   /// Arguments in place of the image's `Cmd`.
   public var command: [String] = []
   /// In place of the image's `Entrypoint` (its `Cmd` is then dropped, as podman does).
@@ -71,7 +76,7 @@ public struct ManifestOptions: Sendable {
   public var addCapabilities: [String] = []
   /// Capabilities to drop before any is added, by name; `ALL` for all.
   public var dropCapabilities: [String] = []
-  /// Resource limits.
+  /// Resource limits; the last of each resource counts.
   public var rlimits: [ResourceLimit] = []
   /// Whether `execve` may never raise privileges.
   public var noNewPrivileges = false
@@ -109,13 +114,16 @@ public func deriveManifest(
     throw ManifestTextError(.invalidOption, "stop signal: no signal is called `\(stopName)`")
   }
   let workingDir = options.workingDir ?? image.workingDir
-  let process = WorkloadProcess(
+  var process = WorkloadProcess(
     args: try arguments(image, options),
     env: environment(image.env, options.env, home: user.home, hostname: hostname),
     cwd: workingDir.isEmpty ? "/" : cleaned(workingDir), uid: user.uid, gid: user.gid,
     additionalGids: canonicalGroups(user.additionalGids, primary: user.gid),
     capabilities: try capabilities(options),
-    rlimits: options.rlimits, noNewPrivileges: options.noNewPrivileges, stopSignal: stopSignal)
+    rlimits: canonicalLimits(options.rlimits), noNewPrivileges: options.noNewPrivileges,
+    stopSignal: stopSignal)
+  // As with podman: root has what it may have anyway.
+  if user.uid != 0 { process.ambientCapabilities = try added(options) }
   var manifest = WorkloadManifest(
     rootFilesystem: root, process: process, hostname: hostname, mounts: options.mounts,
     hostMay: HostRules(
@@ -132,6 +140,14 @@ public func deriveManifest(
 /// Groups in the one order that every engine's can be brought to.
 private func canonicalGroups(_ groups: [UInt32], primary: UInt32) -> [UInt32] {
   Set(groups).subtracting([primary]).sorted()
+}
+
+/// Limits in one order, without those that a guest has where nothing is said.
+private func canonicalLimits(_ limits: [ResourceLimit]) -> [ResourceLimit] {
+  var last: [UInt8: ResourceLimit] = [:]
+  for limit in limits { last[limit.resource] = limit }
+  return last.values.filter { !ManifestOptions.limitsDefault.contains($0) }
+    .sorted { $0.resource < $1.resource }
 }
 
 private func arguments(
@@ -167,15 +183,17 @@ private func environment(
 }
 
 private func capabilities(_ options: ManifestOptions) throws(ManifestTextError) -> UInt64 {
-  let all: UInt64 = (1 << UInt64(LinuxNames.capabilities.count)) - 1
   var mask = ManifestOptions.capabilitiesDefault
   for name in options.dropCapabilities {
     mask &= name.uppercased() == "ALL" ? 0 : ~(1 << UInt64(try capabilityBit(name, "--cap-drop")))
   }
-  for name in options.addCapabilities {
-    mask |= name.uppercased() == "ALL" ? all : 1 << UInt64(try capabilityBit(name, "--cap-add"))
-  }
-  return mask
+  return mask | (try added(options))
+}
+
+private func added(_ options: ManifestOptions) throws(ManifestTextError) -> UInt64 {
+  let all: UInt64 = (1 << UInt64(LinuxNames.capabilities.count)) - 1
+  let names = options.addCapabilities
+  return names.contains { $0.uppercased() == "ALL" } ? all : try capabilityMask(names, "--cap-add")
 }
 
 /// `path` with empty and `.` parts taken out and `..` resolved as text.

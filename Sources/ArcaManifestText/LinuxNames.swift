@@ -16,6 +16,11 @@ public enum LinuxNames {
     "SIGPENDING", "MSGQUEUE", "NICE", "RTPRIO", "RTTIME",
   ]
 
+  /// The number of `RLIMIT_NPROC`.
+  public static let processes: UInt8 = 6
+  /// The number of `RLIMIT_NOFILE`.
+  public static let openFiles: UInt8 = 7
+
   /// Signals 1 to 31 on x86-64, without `SIG`.
   static let signals = [
     "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2",

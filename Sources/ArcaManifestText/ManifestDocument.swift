@@ -36,6 +36,7 @@ struct ManifestDocument: Codable {
     var additionalGids: [UInt32]?
     var umask: String?
     var capabilities: [String]?
+    var ambientCapabilities: [String]?
     var rlimits: [Limit]?
     var noNewPrivileges: Bool?
     var stopSignal: String?
@@ -113,6 +114,8 @@ extension ManifestDocument {
       args: process.args, env: process.env, cwd: process.cwd, uid: process.uid, gid: process.gid,
       additionalGids: process.additionalGids, umask: octal(process.umask),
       capabilities: LinuxNames.capabilityNames(process.capabilities),
+      ambientCapabilities: process.ambientCapabilities == 0
+        ? nil : LinuxNames.capabilityNames(process.ambientCapabilities),
       rlimits: process.rlimits.map {
         Limit(
           type: "RLIMIT_" + LinuxNames.rlimits[Int($0.resource)], soft: .value($0.soft),
@@ -173,21 +176,23 @@ extension ManifestDocument {
       limits.append(
         ResourceLimit(resource: number, soft: limit.soft.number, hard: limit.hard.number))
     }
-    var mask = ManifestOptions.capabilitiesDefault
-    if let names = process.capabilities {
-      mask = 0
-      for name in names { mask |= 1 << UInt64(try capabilityBit(name, "process.capabilities")) }
+    let mask = try process.capabilities.map { names throws(ManifestTextError) in
+      try capabilityMask(names, "process.capabilities")
     }
     let stopName = process.stopSignal ?? "SIGTERM"
     guard let stopSignal = LinuxNames.signal(stopName) else {
       throw ManifestTextError(
         .invalidField, "process.stopSignal: no signal is called `\(stopName)`")
     }
-    return WorkloadProcess(
+    var result = WorkloadProcess(
       args: process.args, env: process.env ?? [], cwd: process.cwd ?? "/", uid: process.uid ?? 0,
       gid: process.gid ?? 0, additionalGids: process.additionalGids ?? [],
-      umask: try mode(process.umask ?? "022", "process.umask"), capabilities: mask,
-      rlimits: limits, noNewPrivileges: process.noNewPrivileges ?? true, stopSignal: stopSignal)
+      umask: try mode(process.umask ?? "022", "process.umask"),
+      capabilities: mask ?? ManifestOptions.capabilitiesDefault, rlimits: limits,
+      noNewPrivileges: process.noNewPrivileges ?? true, stopSignal: stopSignal)
+    result.ambientCapabilities = try capabilityMask(
+      process.ambientCapabilities ?? [], "process.ambientCapabilities")
+    return result
   }
 
   private func temporaryMounts() throws(ManifestTextError) -> [TemporaryMount] {
@@ -204,6 +209,12 @@ extension ManifestDocument {
     }
     return result
   }
+}
+
+func capabilityMask(_ names: [String], _ field: String) throws(ManifestTextError) -> UInt64 {
+  var mask: UInt64 = 0
+  for name in names { mask |= 1 << UInt64(try capabilityBit(name, field)) }
+  return mask
 }
 
 func capabilityBit(_ name: String, _ field: String) throws(ManifestTextError) -> Int {

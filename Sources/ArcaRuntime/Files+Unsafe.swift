@@ -1,3 +1,4 @@
+import ArcaManifest
 import ArcaTEE
 import CArcaHost
 import Glibc
@@ -27,6 +28,15 @@ func deviceNumber(_ path: String) -> (major: Int64, minor: Int64)? {
   return (
     Int64(number >> 8 & 0xfff | number >> 32 & ~0xfff), Int64(number & 0xff | number >> 12 & ~0xff)
   )
+}
+
+/// The limit of this process for `resource`, which has the kernel's number.
+func ownLimit(_ resource: UInt8) -> ResourceLimit {
+  var limit = rlimit()
+  // SAFETY: getrlimit writes one structure, and only fails for names that there are not.
+  unsafe getrlimit(Int32(resource), &limit)
+  return ResourceLimit(
+    resource: resource, soft: UInt64(limit.rlim_cur), hard: UInt64(limit.rlim_max))
 }
 
 /// Whether `path` is a folder, links followed; nil where there is nothing.

@@ -114,7 +114,9 @@ import Testing
   }
 
   @Test func aProgramBesideTheWorkloadNeedsARuleAndGetsNoMoreThanIt() throws {
-    let wanted = WorkloadProcess(args: ["sh"], env: [], capabilities: 0b110, noNewPrivileges: false)
+    var wanted = WorkloadProcess(args: ["sh"], env: [], capabilities: 0b110, noNewPrivileges: false)
+    wanted.ambientCapabilities = 0b110
+    wanted.rlimits = [ResourceLimit(resource: 7, soft: 9, hard: 9)]
     let request = try ExecutionRequest(
       decoding: ExecutionRequest(process: wanted, terminal: .init(rows: 3, columns: 4)).encoded())
     #expect(request.terminal == .init(rows: 3, columns: 4))
@@ -125,7 +127,13 @@ import Testing
     allowed.hostMay.attachTerminal = true
     let process = try request.process(in: allowed)
     #expect(process.capabilities == 0b10)
+    #expect(process.ambientCapabilities == 0)
+    #expect(process.rlimits == [])
     #expect(process.noNewPrivileges)
+    allowed.process.ambientCapabilities = 0b10
+    allowed.process.rlimits = [ResourceLimit(resource: 6, soft: 1, hard: 2)]
+    #expect(try request.process(in: allowed).ambientCapabilities == 0b10)
+    #expect(try request.process(in: allowed).rlimits == allowed.process.rlimits)
   }
 
   private func field(_ body: () throws -> some Any) -> String? {

@@ -125,6 +125,8 @@ import Testing
     refused(.value, "process.rlimits") {
       $0.process.rlimits = [ResourceLimit](repeating: $0.process.rlimits[0], count: 17)
     }
+    refused(.value, "process.ambientCapabilities") { $0.process.ambientCapabilities = 0x30 }
+    try accepted { $0.process.ambientCapabilities = 0x20 }
     try accepted { $0.process.cwd = "/..a/b..c" }
     try accepted { $0.process.uid = .max - 1 }
     try accepted { $0.process.env = ["A==", "A="] }

@@ -19,9 +19,12 @@ private let minimal = """
     var options = ManifestOptions()
     options.rlimits = [ResourceLimit(resource: 7, soft: 4096, hard: .max)]
     options.mounts = [TemporaryMount(destination: "/run", sizeBytes: 1 << 20, mode: 0o755)]
+    options.user = "7"
+    options.addCapabilities = ["NET_ADMIN"]
     options.env = ["TRICKY=: #x\n\"é"]
     let manifest = try deriveManifest(
       root: anyRoot, image: ImageDefaults(cmd: ["yes", "1e3", ""]), options: options)
+    #expect(manifest.process.ambientCapabilities == 1 << 12)
     #expect(try ManifestText.parse(ManifestText.json(manifest)).digest == manifest.digest)
     #expect(try ManifestText.parse(ManifestText.yaml(manifest)).digest == manifest.digest)
   }
@@ -45,6 +48,7 @@ private let minimal = """
     ("args: [/bin/true]", "args: [/bin/true]\n  env: [novalue]", .invalidField),
     ("args: [/bin/true]", "args: [/bin/true]\n  umask: \"9\"", .invalidField),
     ("args: [/bin/true]", "args: [/bin/true]\n  capabilities: [CAP_X]", .invalidField),
+    ("args: [/bin/true]", "args: [/bin/true]\n  ambientCapabilities: [CAP_BPF]", .invalidField),
     ("args: [/bin/true]", "args: [/bin/true]\nhostMay: {everything: true}", .unknownField),
     ("version: 1", "version: [", .syntax),
   ])

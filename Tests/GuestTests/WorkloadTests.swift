@@ -87,6 +87,19 @@ extension GuestTests {
       #expect(String(decoding: outcome.error, as: UTF8.self).contains("/no: Permission denied"))
     }
 
+    @Test func anotherUserKeepsWhatIsAmbientAndHasTheLimitsOfEngines() throws {
+      let outcome = try run("grep ^Cap /proc/self/status; ulimit -n; ulimit -Hn; ulimit -u") {
+        $0.process.uid = 1000
+        $0.process.ambientCapabilities = 0x8000_0400
+      }
+      #expect(
+        outcome.lines
+          == ["Inh", "Prm", "Eff"].map { "Cap\($0):\t0000000080000400" } + [
+            "CapBnd:\t00000000800405fb", "CapAmb:\t0000000080000400", "1048576", "1048576",
+            "1048576",
+          ])
+    }
+
     @Test func aReadOnlyRootTakesNoWritesAndATmpfsIsBounded() throws {
       let outcome = try run(
         "touch /x || echo closed; head -c 3000000 /dev/zero > /tmp/y || wc -c < /tmp/y; ls -ld /tmp"

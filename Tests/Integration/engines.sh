@@ -81,7 +81,7 @@ chmod +x "$work/arca"
 
 podman() {
   CONTAINERS_CONF=$work/containers.conf command podman --root "$work/podman" --runroot "$work/run" \
-    --tmpdir "$work/tmp" --network-config-dir "$work/networks" --runtime "$work/arca" "$@"
+    --tmpdir "$work/tmp" --network-config-dir "$work/networks" --runtime "${RUNTIME:-$work/arca}" "$@"
 }
 export -f podman
 export work
@@ -106,8 +106,6 @@ prepare_podman() {
   [ -e "$work/containers.conf" ] && return
   mkdir -p "$work/networks"
   cat > "$work/containers.conf" <<END
-[containers]
-default_ulimits = ["nofile=4096:4096", "nproc=4096:4096"]
 [engine]
 cgroup_manager = "cgroupfs"
 events_logger = "file"
@@ -384,8 +382,7 @@ test_docker() {
   ip link set lo up
   echo '{}' > "$work/docker.json"
   dockerd --config-file "$work/docker.json" --data-root "$work/docker" --exec-root "$work/docker-exec" \
-    --pidfile "$work/docker.pid" --host "$DOCKER_HOST" --add-runtime "arca=$work/arca" \
-    --default-ulimit nofile=4096:4096 >"$work/dockerd.log" 2>&1 &
+    --pidfile "$work/docker.pid" --host "$DOCKER_HOST" --add-runtime "arca=$work/arca" >"$work/dockerd.log" 2>&1 &
   dockerd_pid=$!
   for _ in $(seq 100); do
     docker version >/dev/null 2>&1 && break
@@ -426,7 +423,10 @@ test_docker() {
   expect 0 '*' docker stop -t 20 one
   expect 0 3 docker inspect one --format '{{.State.ExitCode}}'
   expect 0 '*' docker rm one
-  expect 0 '*' "${run[@]}" -d --name two --network none "$name" sh -c "$loop"
+  expect 0 '*' "${run[@]}" -d --name two --network none --ulimit nofile=1000:2000 "$name" sh -c "$loop"
+  same_digest "$(echo "$work"/docker-exec/runtime-*/moby)" \
+    "$(docker inspect two --format '{{.Id}}')" --ulimit nofile=1000:2000 \
+    "oci:$images/busybox" sh -c "$loop"
   expect 0 '*' docker kill two
   expect 0 137 docker wait two
   expect 0 '*' docker rm -f two
@@ -456,7 +456,10 @@ test_soak() {
   grep -q "$root" /proc/self/mountinfo && fail "soak: mounts are left"
 }
 
-for name in "${@:-podman pod network broker containerd cri docker soak}"; do
+# shellcheck source=Tests/Integration/beside-crun.sh
+. "$here/beside-crun.sh"
+
+for name in "${@:-podman privileges pod network broker containerd cri docker soak}"; do
   for test in $name; do
     echo "$test"
     "test_$test"

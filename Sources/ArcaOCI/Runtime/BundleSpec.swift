@@ -67,10 +67,12 @@ public struct BundleSpec: Decodable, Sendable {
     public init() {}
   }
 
-  /// Capabilities, of which Arca takes the bounding set.
+  /// Capabilities, of which Arca takes the sets that decide about the others after `execve`.
   public struct Capabilities: Decodable, Sendable {
     /// The bounding set, `CAP_…`.
     public var bounding: [String]?
+    /// The ambient set, `CAP_…`.
+    public var ambient: [String]?
   }
 
   /// A resource limit.

@@ -71,6 +71,16 @@ struct BundleWorkload {
     given.capabilities = process.capabilities.map {
       ($0.bounding ?? []).filter { LinuxNames.capability($0) != nil }
     }
+    given.ambientCapabilities = (process.capabilities?.ambient ?? []).filter {
+      LinuxNames.capability($0) != nil
+    }
+    for limit in process.rlimits ?? [] {
+      guard let number = LinuxNames.rlimit(limit.type) else {
+        throw RuntimeError(.usage, "process.rlimits: no limit is called \(limit.type)")
+      }
+      given.rlimits.append(ResourceLimit(resource: number, soft: limit.soft, hard: limit.hard))
+    }
+    given.ownLimits = [LinuxNames.processes, LinuxNames.openFiles].map(ownLimit)
     given.hostname = spec.nameOfHost
     var options = ManifestOptions()
     options.readOnly = spec.root?.readonly ?? false
@@ -78,15 +88,6 @@ struct BundleWorkload {
     options.mounts = temporary
     options.shareFolders = spec.words("dev.arca.share-folders")
     options.allowsExecute = spec.annotations?["dev.arca.allow-exec"] == "true"
-    // Engines set these two for every container, to values of the host's.
-    for limit in process.rlimits ?? []
-    where !["RLIMIT_NOFILE", "RLIMIT_NPROC"].contains(limit.type) {
-      guard let number = LinuxNames.rlimit(limit.type) else {
-        throw RuntimeError(.usage, "process.rlimits: no limit is called \(limit.type)")
-      }
-      options.rlimits.append(
-        ResourceLimit(resource: number, soft: limit.soft, hard: limit.hard))
-    }
     do throws(ManifestTextError) {
       if let url = spec.annotations?["dev.arca.key-broker"] {
         try options.setKeyBroker(

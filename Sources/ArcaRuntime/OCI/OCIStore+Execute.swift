@@ -175,19 +175,28 @@ extension OCIStore {
     _ process: BundleSpec.Process, _ manifest: WorkloadManifest
   ) throws(RuntimeError) -> WorkloadProcess {
     var capabilities = manifest.process.capabilities
-    if let names = process.capabilities?.bounding {
-      capabilities = 0
-      for name in names {
-        guard let bit = LinuxNames.capability(name) else {
-          throw RuntimeError(.usage, "exec: no capability is called \(name)")
-        }
-        capabilities |= 1 << UInt64(bit)
-      }
+    var ambient = manifest.process.ambientCapabilities
+    if let sets = process.capabilities {
+      capabilities = try mask(sets.bounding ?? [])
+      ambient = try mask(sets.ambient ?? []) & capabilities
     }
-    return WorkloadProcess(
+    var result = WorkloadProcess(
       args: process.args ?? [], env: process.env ?? [], cwd: process.cwd,
       uid: process.user?.uid ?? 0, gid: process.user?.gid ?? 0,
       additionalGids: process.user?.additionalGids ?? [], umask: process.user?.umask ?? 0o022,
       capabilities: capabilities, noNewPrivileges: process.noNewPrivileges ?? false)
+    result.ambientCapabilities = ambient
+    return result
+  }
+
+  private func mask(_ names: [String]) throws(RuntimeError) -> UInt64 {
+    var mask: UInt64 = 0
+    for name in names {
+      guard let bit = LinuxNames.capability(name) else {
+        throw RuntimeError(.usage, "exec: no capability is called \(name)")
+      }
+      mask |= 1 << UInt64(bit)
+    }
+    return mask
   }
 }

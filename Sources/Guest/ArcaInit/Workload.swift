@@ -75,8 +75,14 @@ struct Workload {
       if streams.isTerminal { try step(.environment, "terminal", arca_terminal_take()) }
       try step(.process, "bounding set", arca_bounding_set(process.capabilities))
       try step(.process, "capabilities", arca_keep_capabilities())
+      // What engines give a container of whose processes and open files nothing is said.
+      for resource in [6, 7] as [Int32] {
+        try step(.process, "limits", arca_rlimit(resource, 1 << 20, 1 << 20))
+      }
       try assume(process)
-      try step(.process, "capabilities", arca_capabilities(process.capabilities))
+      try step(
+        .process, "capabilities",
+        arca_capabilities(process.capabilities, process.ambientCapabilities))
       if process.noNewPrivileges {
         try step(.process, "no_new_privs", arca_no_new_privileges())
       }

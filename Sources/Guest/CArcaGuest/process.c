@@ -149,16 +149,22 @@ int arca_identity(uint32_t uid, uint32_t gid, const uint32_t *groups, size_t cou
   return RESULT(setuid(uid));
 }
 
-int arca_capabilities(uint64_t capabilities) {
+int arca_capabilities(uint64_t capabilities, uint64_t ambient) {
   struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
   struct __user_cap_data_struct data[2] = {0};
   for (int half = 0; half < 2; half++) {
     uint32_t bits = (uint32_t)(capabilities >> 32 * half);
     data[half].effective = bits;
     data[half].permitted = bits;
+    data[half].inheritable = (uint32_t)(ambient >> 32 * half);
   }
-  if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0) return -errno;
-  return RESULT(syscall(SYS_capset, &header, data));
+  // What is not inheritable does not stay ambient either.
+  if (syscall(SYS_capset, &header, data) < 0) return -errno;
+  for (int number = 0; number < 64; number++) {
+    if (!(ambient >> number & 1)) continue;
+    if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, number, 0, 0) < 0) return -errno;
+  }
+  return 0;
 }
 
 size_t arca_environment(const char *name, uint8_t *buffer, size_t count) {

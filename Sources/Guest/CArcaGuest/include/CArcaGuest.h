@@ -128,7 +128,8 @@ int arca_rlimit(int resource, uint64_t soft, uint64_t hard);
 int arca_bounding_set(uint64_t capabilities);
 int arca_keep_capabilities(void);
 int arca_identity(uint32_t uid, uint32_t gid, const uint32_t *groups, size_t count);
-int arca_capabilities(uint64_t capabilities);
+// `ambient` is a part of `capabilities`.
+int arca_capabilities(uint64_t capabilities, uint64_t ambient);
 int arca_no_new_privileges(void);
 void arca_umask(unsigned mask);
 // `arguments` and `environment` are C strings one after another. Returns only on failure.

@@ -1,0 +1,46 @@
+# Tests of engines.sh that compare containers with crun's, or have them talk to each other.
+# shellcheck shell=bash disable=SC2154 # the variables are those of engines.sh
+
+# crun, which refuses a host that has both versions of control groups mounted.
+crun_runtime() {
+  cat > "$work/crun" <<'END'
+#!/bin/sh
+exec unshare -m --propagation private sh -c \
+  'umount /sys/fs/cgroup/unified 2>/dev/null; exec crun "$@"' crun "$@"
+END
+  chmod +x "$work/crun"
+}
+
+# Capabilities and limits are those that the same command gives with crun.
+test_privileges() {
+  local p=$work/p name=$image status options expected id loop='while busybox sleep 1; do :; done'
+  local limits=(--ulimit nofile=1000:2000 --ulimit core=0 --ulimit nproc=500:600)
+  prepare_podman
+  crun_runtime
+  status='busybox grep -E "^(Cap|NoNew)" /proc/self/status; ulimit -n; ulimit -Hn; ulimit -u; ulimit -c'
+  # Without the three that are left out of an engine's default.
+  local run=("$p" run --rm --network none "${limits[@]}" --cap-drop mknod --cap-drop net_raw
+    --cap-drop audit_write)
+  for options in '' '-u 1000' '-u 1000 --cap-add net_admin' '--cap-add net_admin' \
+    '-u 1000 --cap-drop all' '-u 1000:7 --cap-drop all --cap-add net_bind_service' \
+    '-u 1000 --cap-add net_admin --security-opt no-new-privileges'; do
+    # shellcheck disable=SC2086 # options are words
+    expected=$(RUNTIME=$work/crun "${run[@]}" $options "$name" sh -c "$status")
+    [ -n "$expected" ] || fail "crun gave nothing with '$options'"
+    # shellcheck disable=SC2086
+    expect 0 "$expected" "${run[@]}" $options "$name" sh -c "$status"
+  done
+  expect 0 '1048576 1048576' "$p" run --rm --network none "$name" sh -c 'echo $(ulimit -n) $(ulimit -u)'
+
+  options="-u 1000 --cap-add net_admin"
+  # shellcheck disable=SC2086
+  expect 0 '*' "$p" run -d --name three --network none --annotation dev.arca.allow-exec=true \
+    "${limits[@]}" $options "$name" sh -c "echo up; $loop"
+  until_says three up 1
+  id=$(podman inspect three --format '{{.Id}}')
+  # shellcheck disable=SC2086
+  same_digest "$ARCA_STATE/runtime" "$id" --allow-exec "${limits[@]}" $options \
+    "oci:$images/busybox" sh -c "echo up; $loop"
+  expect 0 $'*CapEff:\t0000000000001000*\n1000\n2000\n500\n0' "$p" exec three busybox sh -c "$status"
+  expect 0 '*' "$p" rm -f -t 0 three
+}
