@@ -44,3 +44,31 @@ test_privileges() {
   expect 0 $'*CapEff:\t0000000000001000*\n1000\n2000\n500\n0' "$p" exec three busybox sh -c "$status"
   expect 0 '*' "$p" rm -f -t 0 three
 }
+
+# Containers of one network reach each other by name, whatever runtime each has.
+test_names() {
+  local p=$work/p runtime other served
+  prepare_podman
+  load_image redis
+  crun_runtime
+  podman network create named >/dev/null || fail "podman network create"
+  local run=(run --network named --ulimit nofile=1000:2000 --ulimit nproc=500:600)
+  for runtime in arca crun; do
+    served="echo up; exec busybox nc -ll -p 80 -e echo \"reached $runtime\""
+    RUNTIME=$work/$runtime expect 0 '*' "$p" "${run[@]}" -d --name "web-$runtime" --network-alias \
+      "alias-$runtime" arca.test/redis:1 bash -c "$served"
+    until_says "web-$runtime" up 1
+    expect 0 "$work/$runtime" "$p" inspect "web-$runtime" --format '{{.OCIRuntime}}'
+  done
+  for runtime in arca crun; do
+    other=crun
+    [ $runtime = crun ] && other=arca
+    RUNTIME=$work/$other expect 0 "reached $runtime" "$p" "${run[@]}" --rm arca.test/redis:1 \
+      bash -c "exec 3<>/dev/tcp/web-$runtime/80 && busybox cat <&3"
+    RUNTIME=$work/$runtime expect 0 "reached $runtime" "$p" "${run[@]}" --rm arca.test/redis:1 \
+      bash -c "exec 3<>/dev/tcp/alias-$runtime/80 && busybox cat <&3"
+  done
+  RUNTIME=$work/arca expect 1 '' "$p" "${run[@]}" --rm arca.test/redis:1 bash -c 'true </dev/tcp/nobody/80'
+  expect 0 '*' "$p" rm -f -t 0 web-arca web-crun
+  expect 0 '*' "$p" network rm named
+}

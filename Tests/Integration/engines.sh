@@ -459,7 +459,7 @@ test_soak() {
 # shellcheck source=Tests/Integration/beside-crun.sh
 . "$here/beside-crun.sh"
 
-for name in "${@:-podman privileges pod network broker containerd cri docker soak}"; do
+for name in "${@:-podman privileges names pod network broker containerd cri docker soak}"; do
   for test in $name; do
     echo "$test"
     "test_$test"
