@@ -27,7 +27,9 @@ struct RunCommand: ParsableCommand {
   @Flag(name: [.short, .long], help: "Pass standard input to the workload.")
   var interactive = false
 
-  @Flag(name: [.short, .long], help: "Give the workload a terminal.")
+  @Flag(
+    name: [.short, .long],
+    help: "Give the workload a terminal; with --detach, one that only `arca logs` reads.")
   var tty = false
 
   @Flag(name: [.short, .long], help: "Run in the background and print the container's id.")
@@ -152,9 +154,6 @@ struct RunCommand: ParsableCommand {
         throw ValidationError("--memory: found \(mebibytes) MiB, expected 96 MiB to 1 TiB")
       }
       request.memoryMiB = mebibytes
-    }
-    guard !(detach && tty) else {
-      throw ValidationError("--detach and --tty: a detached workload has no terminal")
     }
     if let keyBrokerAddress {
       guard let endpoint = BrokerEndpoint(parsing: keyBrokerAddress) else {

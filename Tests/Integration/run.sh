@@ -92,6 +92,16 @@ test_streams() {
 test_terminal() {
   timeout 300 python3 "$here/terminal.py" "$arca" run --rm -t -i "$busybox" sh -c 'echo ready; exec sh' ||
     fail "the terminal"
+  # One that hangs up ends a workload that would not go by itself.
+  timeout 120 python3 "$here/hangup.py" "$arca" run --rm -t -i --name hangup "$busybox" \
+    sh -c 'trap "" HUP; echo ready; while :; do sleep 1; done' || fail "the terminal's hang-up"
+  "$arca" ps -a | grep -q hangup && fail "the terminal's hang-up left a container"
+  timeout 120 "$arca" run -d -t -i --name terminal "$busybox" \
+    sh -c 'stty size; read x; echo never' >/dev/null 2>&1 || fail "a terminal, detached"
+  sleep 1
+  [ "$("$arca" logs terminal)" = $'24 80\r' ] || fail "a terminal, detached: '$("$arca" logs terminal)'"
+  "$arca" ps | grep -q 'terminal.*running' || fail "a terminal, detached: it has ended"
+  "$arca" rm -f terminal >/dev/null || fail "arca rm -f of a detached terminal"
 }
 
 test_life() {

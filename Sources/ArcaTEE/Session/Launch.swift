@@ -22,7 +22,12 @@ public struct Launch {
   private var pendingSignals: [UInt8] = []
   private var exitStatus: UInt8?
   private var isGuestGone = false
+  /// Once the terminal of `arca run` has gone: when the workload is ended.
+  private var endMicroseconds: UInt64?
   private var buffer: [UInt8] = []
+
+  /// How long a workload has to end by itself once its terminal has gone.
+  private static let hangUpMicroseconds: UInt64 = 10_000_000
 
   /// Runs what `OuterPath.job` describes and returns the status to exit with.
   public static func run() -> UInt8 {
@@ -158,6 +163,8 @@ public struct Launch {
     // An enclave's workload has the launcher's own standard streams.
     let isEnclave = description.kind.isEnclave
     let wantsInput = description.passesInput && session.inputBytesMax > 0 && !isEnclave
+    let watchesTerminal = terminal != nil && supervisor != nil && endMicroseconds == nil
+    let inputEvents = Int16(wantsInput && endMicroseconds == nil ? POLLIN : 0)
     // The order of these is the order of their handlers below.
     var waits = [
       pollfd(fd: signals.descriptor, events: Int16(POLLIN), revents: 0),
@@ -167,7 +174,7 @@ public struct Launch {
         events: Int16(session.outgoing.isEmpty ? POLLIN : POLLIN | POLLOUT), revents: 0),
       pollfd(
         fd: isGuestGone || exitStatus != nil ? -1 : vmm.console, events: Int16(POLLIN), revents: 0),
-      pollfd(fd: wantsInput ? 0 : -1, events: Int16(POLLIN), revents: 0),
+      pollfd(fd: watchesTerminal || inputEvents != 0 ? 0 : -1, events: inputEvents, revents: 0),
       pollfd(fd: output.isEmpty ? -1 : 1, events: Int16(POLLOUT), revents: 0),
       pollfd(fd: errorOutput.isEmpty ? -1 : 2, events: Int16(POLLOUT), revents: 0),
       pollfd(fd: relay.line, events: Int16(POLLIN), revents: 0),
@@ -175,7 +182,8 @@ public struct Launch {
     ]
     let own = waits.count
     if session.isRunning, let executions { waits += executions.pollItems }
-    let timeout: Int32 = session.isRunning || session.hasEnded ? -1 : 1000
+    let isPatient = (session.isRunning || session.hasEnded) && endMicroseconds == nil
+    let timeout: Int32 = isPatient ? -1 : 1000
     try System.poll(&waits, timeoutMilliseconds: timeout)
     if waits.count > own, let messages = executions?.take(waits[own...]) {
       for message in messages { session.send(message) }
@@ -184,7 +192,11 @@ public struct Launch {
     if waits[2].revents & Int16(POLLIN | POLLHUP | POLLERR) != 0 { try readChannel() }
     if waits[0].revents != 0 { try takeSignals() }
     if waits[1].revents != 0 { try readSupervisor() }
-    if waits[4].revents != 0 { try readInput() }
+    if watchesTerminal, waits[4].revents & Int16(POLLHUP) != 0 {
+      try hangUp()
+    } else if waits[4].revents != 0 {
+      try readInput()
+    }
     if waits[5].revents != 0 { session.consumed(try output.write(), of: .standardOutput) }
     if waits[6].revents != 0 { session.consumed(try errorOutput.write(), of: .standardError) }
     if waits[7].revents != 0 { try readLine(relay.line) }
@@ -193,6 +205,9 @@ public struct Launch {
       _ = try session.outgoing.write(to: vmm.channel, max: 1 << 18)
     }
     guard exitStatus == nil else { return }
+    if let endMicroseconds, System.monotonicMicroseconds >= endMicroseconds {
+      exitStatus = UInt8(128 + SIGHUP)
+    }
     if !session.isRunning, clock.isExpired {
       throw TEEError(
         .startTimeout,
@@ -289,6 +304,12 @@ public struct Launch {
     case .wouldBlock: break
     case .end: session.sendInput([])
     }
+  }
+
+  /// The workload is told as a terminal tells, and has a while to end: nobody can reach it any more.
+  private mutating func hangUp() throws(TEEError) {
+    endMicroseconds = System.monotonicMicroseconds + Self.hangUpMicroseconds
+    try take(UInt8(SIGHUP))
   }
 
   // MARK: - Signals
