@@ -16,7 +16,8 @@ RELEASE_PACKAGES := patchelf python3
 RUNTIME_PACKAGES := crun qemu-system-x86 skopeo
 TEST_PACKAGES := aardvark-dns busybox-static catatonit chromium conmon containerd \
   containernetworking-plugins cryptsetup-bin docker.io docker-registry erofs-utils etcd-server \
-  iproute2 iptables jq mandoc netavark podman procps python3-grpcio python3-venv softhsm2 spin strace
+  iproute2 iptables jq mandoc netavark podman procps python3-grpcio python3-venv slirp4netns \
+  softhsm2 spin strace uidmap
 # Debian 13 has Docker's client in a package of its own.
 TEST_PACKAGES += $(shell . /etc/os-release; [ "$${VERSION_ID:-99}" -lt 13 ] || echo docker-cli)
 # Another package may have brought it, and then Debian's cannot be installed.

@@ -19,7 +19,8 @@ public struct Installation: Sendable {
   public init(environment: [String: String] = ProcessInfo.processInfo.environment) {
     data = ImageStore.defaultDataDirectory
     let runtime = environment["XDG_RUNTIME_DIR"] ?? "/tmp/arca-\(geteuid())"
-    state = environment["ARCA_STATE"] ?? (geteuid() == 0 ? "/run/arca" : runtime + "/arca")
+    state =
+      environment["ARCA_STATE"] ?? (ImageStore.isMachinesRoot ? "/run/arca" : runtime + "/arca")
     library =
       environment["ARCA_LIB"]
       ?? URL(fileURLWithPath: Self.program).deletingLastPathComponent()

@@ -1,3 +1,4 @@
+import ArcaImage
 import ArcaOCI
 import ArcaTEE
 import Foundation
@@ -86,7 +87,9 @@ package struct OuterContainer {
       process: process, root: RuntimeSpec.Root(path: root), hostname: "arca", mounts: mounts,
       linux: RuntimeSpec.Linux(
         namespaces: namespaces,
-        cgroupsPath: engine?.linux?.cgroupsPath ?? OCIRuntime.controlGroup(id),
+        // A user without root who has no group to give has no right to make one either.
+        cgroupsPath: engine?.linux?.cgroupsPath
+          ?? (ImageStore.isMachinesRoot ? OCIRuntime.controlGroup(id) : nil),
         resources: resources, devices: devices,
         // The workload itself calls this kernel where an enclave is only simulated.
         seccomp: enclave == nil

@@ -72,3 +72,36 @@ test_names() {
   expect 0 '*' "$p" rm -f -t 0 web-arca web-crun
   expect 0 '*' "$p" network rm named
 }
+
+# podman without root: a user that only this mount namespace knows, with slirp4netns and no control groups.
+test_rootless() {
+  local home=$work/home file found
+  mkdir -m 755 "$home" "$home/run"
+  chmod 755 "$work"
+  image_archive
+  cp /etc/passwd "$home/passwd"
+  echo "arcauser:x:61234:61234::$home:/bin/sh" >> "$home/passwd"
+  echo 'arcauser:200000:65536' > "$home/subuid"
+  for file in passwd subuid subuid:subgid; do
+    touch "/etc/${file#*:}" && mount --bind "$home/${file%:*}" "/etc/${file#*:}" || fail "/etc/${file#*:}"
+  done
+  # As udev has it.
+  mknod -m 666 "$home/tun" c 10 200 && mount --bind "$home/tun" /dev/net/tun
+  printf '[engine]\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\n' > "$home/containers.conf"
+  cp "$work/image.tar" "$home/image.tar"
+  chown -R 61234:61234 "$home"
+  cat > "$work/rootless" <<END
+#!/bin/sh
+# crun refuses both versions of control groups at once, and no user can unmount one.
+exec unshare -m --propagation shared sh -c 'umount /sys/fs/cgroup/unified 2>/dev/null
+  exec setpriv --reuid 61234 --regid 61234 --clear-groups env -i PATH="$PATH" HOME=$home TMPDIR=$home \\
+    XDG_RUNTIME_DIR=$home/run CONTAINERS_CONF=$home/containers.conf \\
+    podman --storage-driver vfs --runtime $arca "\$@"' rootless "\$@"
+END
+  chmod +x "$work/rootless"
+  expect 0 '*' "$work/rootless" load -q -i "$home/image.tar"
+  expect 7 'out 0' "$work/rootless" run --rm --network none "$image" sh -c 'echo out $(id -u); exit 7'
+  expect 0 '*10.0.2.100/24*' "$work/rootless" run --rm "$image" busybox ip -o -4 addr
+  [ -d "$home/.local/share/arca/images" ] || fail "the image is not among the user's files"
+  expect 0 '*' "$work/rootless" system migrate
+}

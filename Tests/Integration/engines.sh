@@ -435,7 +435,7 @@ test_docker() {
 
 # Cycles of the runtime's own operations, one in ten with a SIGKILL at some moment.
 test_soak() {
-  local bundle=$work/bundle root=$work/soak cycles=${ARCA_SOAK_CYCLES:-30}
+  local bundle=$work/bundle root=$work/soak cycles=${ARCA_SOAK_CYCLES:-30} since=$SECONDS
   mkdir -p "$bundle/rootfs/bin"
   cp "$(command -v busybox)" "$bundle/rootfs/bin/busybox"
   (cd "$bundle" && "$arca" spec)
@@ -449,6 +449,10 @@ test_soak() {
     [ $((cycle % 10)) = 5 ] && sleep 0.3 && kill -9 "$(cat "$work/pid")"
     "$arca" --root "$root" kill "s$cycle" KILL >/dev/null 2>&1
     "$arca" --root "$root" delete --force "s$cycle" || fail "soak: delete $cycle"
+    if [ $((cycle % 100)) = 0 ]; then
+      echo "  $cycle cycles, the last hundred in $((SECONDS - since)) s"
+      since=$SECONDS
+    fi
   done
   [ "$(ls "$root")" = "" ] || fail "soak: left $(ls "$root")"
   grep -qls 'arca-s[0-9]' /proc/[0-9]*/cgroup && fail "soak: a process is left"
@@ -459,7 +463,7 @@ test_soak() {
 # shellcheck source=Tests/Integration/beside-crun.sh
 . "$here/beside-crun.sh"
 
-for name in "${@:-podman privileges names pod network broker containerd cri docker soak}"; do
+for name in "${@:-podman privileges names rootless pod network broker containerd cri docker soak}"; do
   for test in $name; do
     echo "$test"
     "test_$test"

@@ -28,9 +28,28 @@ public struct ImageStore: Sendable {
   public static var defaultDataDirectory: String {
     let environment = ProcessInfo.processInfo.environment
     if let path = environment["ARCA_DATA"], !path.isEmpty { return path }
-    if geteuid() == 0 { return "/var/lib/arca" }
+    if isMachinesRoot { return "/var/lib/arca" }
     if let path = environment["XDG_DATA_HOME"], path.hasPrefix("/") { return "\(path)/arca" }
-    return "\(NSHomeDirectory())/.local/share/arca"
+    return "\(rootlessHome ?? NSHomeDirectory())/.local/share/arca"
+  }
+
+  /// Whether this process is root, and not only in the namespace of a user whom an engine made root
+  /// there: such a one has the user's own number alone behind it (user_namespaces(7)).
+  public static var isMachinesRoot: Bool { geteuid() == 0 && rootlessUser == nil }
+
+  private static var rootlessUser: Substring? {
+    let map = (try? String(contentsOfFile: "/proc/self/uid_map", encoding: .utf8)) ?? ""
+    let fields = map.split(whereSeparator: \.isWhitespace)
+    return fields.count > 2 && fields[0] == "0" && fields[2] == "1" ? fields[1] : nil
+  }
+
+  /// The folder of such a user, of which engines do not tell.
+  private static var rootlessHome: String? {
+    guard geteuid() == 0, let user = rootlessUser else { return nil }
+    let accounts = (try? String(contentsOfFile: "/etc/passwd", encoding: .utf8)) ?? ""
+    return accounts.split(separator: "\n")
+      .map { $0.split(separator: ":", omittingEmptySubsequences: false) }
+      .first { $0.count > 6 && $0[2] == user }.map { String($0[5]) }
   }
 
   /// Finds the image, converts it unless that has been done before, and holds it.

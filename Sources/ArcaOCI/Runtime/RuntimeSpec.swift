@@ -129,7 +129,7 @@ public struct RuntimeSpec: Codable, Sendable {
     /// The namespaces that are the container's own.
     public var namespaces: [Namespace]
     /// The path of its control group, beneath each hierarchy.
-    public var cgroupsPath: String
+    public var cgroupsPath: String?
     /// Limits and the devices that may be opened.
     public var resources: Resources
     /// Device nodes besides the usual ones.
@@ -145,7 +145,7 @@ public struct RuntimeSpec: Codable, Sendable {
 
     /// The part of these parts.
     public init(
-      namespaces: [Namespace], cgroupsPath: String, resources: Resources, devices: [Device],
+      namespaces: [Namespace], cgroupsPath: String?, resources: Resources, devices: [Device],
       seccomp: Seccomp?, maskedPaths: [String], readonlyPaths: [String]
     ) {
       self.namespaces = namespaces
