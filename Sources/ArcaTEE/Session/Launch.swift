@@ -306,7 +306,7 @@ public struct Launch {
     }
   }
 
-  /// The workload is told as a terminal tells, and has a while to end: nobody can reach it any more.
+  /// The workload is told as a terminal tells, and has a while to end: nobody reaches it any more.
   private mutating func hangUp() throws(TEEError) {
     endMicroseconds = System.monotonicMicroseconds + Self.hangUpMicroseconds
     try take(UInt8(SIGHUP))
