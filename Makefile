@@ -13,7 +13,7 @@ PREFIX ?= /usr/local
 BUILD_PACKAGES := gcc libp11-kit-dev libsqlite3-dev libssl-dev libzstd-dev zlib1g-dev
 GUEST_PACKAGES := binutils cpio dpkg-dev e2fsprogs linux-libc-dev musl-tools xz-utils zstd
 RELEASE_PACKAGES := patchelf python3
-RUNTIME_PACKAGES := crun qemu-system-x86 skopeo
+RUNTIME_PACKAGES := crun curl qemu-system-x86 skopeo
 TEST_PACKAGES := aardvark-dns busybox-static catatonit chromium conmon containerd \
   containernetworking-plugins cryptsetup-bin docker.io docker-registry erofs-utils etcd-server \
   iproute2 iptables jq mandoc netavark podman procps python3-grpcio python3-venv slirp4netns \
