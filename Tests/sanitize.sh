@@ -17,7 +17,8 @@ case $kind in
     ;;
 esac
 scratch=.build-$kind
-export ASAN_OPTIONS=detect_leaks=0:abort_on_error=0 TSAN_OPTIONS=halt_on_error=0:report_signal_unsafe=0
+export ASAN_OPTIONS=detect_leaks=0:abort_on_error=0
+export TSAN_OPTIONS=halt_on_error=0:report_signal_unsafe=0:suppressions=$PWD/Tests/thread.supp
 # Shadow memory stands at fixed addresses, which a randomised layout may have taken.
 plain=()
 setarch "$(uname -m)" -R true 2>/dev/null && plain=(setarch "$(uname -m)" -R)

@@ -38,8 +38,8 @@ struct KernelModules {
     Disk.find(folder) { $0.hasPrefix("\(name).ko") }.first
   }
 
-  /// Unpacked, with the symbols that loading needs alone, and without what only unwinds stacks: each
-  /// byte costs time at every start.
+  /// Unpacked, with the symbols that loading needs alone, and without what only unwinds stacks:
+  /// each byte costs time at every start.
   private static func stripped(_ file: URL) throws(BuildError) -> Data {
     let folder = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
     try Disk.makeFolder(folder)

@@ -64,7 +64,8 @@ import Testing
 
   @Test(arguments: [
     "rules: []\nversion: 1",
-    "version: 1\nrules: [{name: a, resources: [a/b/c], tees: [snp], platforms: any, workloads: any}]",
+    "version: 1\nrules: [{name: a, resources: [a/b/c], tees: [snp], platforms: any, "
+      + "workloads: any}]",
     "version: 1\nrules:\n- {name: new-1, resources: [a/b/c], tees: [snp], platforms: any, "
       + "workloads: any}",
   ])

@@ -30,7 +30,7 @@ public struct MeasuredIdentity: Sendable {
         "identity: found tee \(tee) with measurement \(measurement.prefix(200)), "
           + "expected a kind that policies know, and digests in hexadecimal")
     }
-    // As `arca measure` prints them: MRENCLAVE and workload by a colon, MRTD and registers by commas.
+    // As `arca measure` prints them: an enclave's workload behind a colon, registers behind commas.
     if measurement.contains(":"), words.count == 2 {
       platform = "{measurement: \(words[0]), workload: \(words[1])}"
     } else if words.count > 1 {
