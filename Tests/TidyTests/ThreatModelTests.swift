@@ -38,6 +38,27 @@ import Testing
     }
   }
 
+  /// The names that lines of mutants.txt start with, behind `mark`.
+  static func mutants(_ mark: Character) -> [String] {
+    let path = TidyTests.root.appending(path: "Tests/Integration/mutants.txt")
+    guard let text = try? String(contentsOf: path, encoding: .utf8) else { return [] }
+    return text.split(separator: "\n").filter { $0.first == mark }.flatMap { line in
+      let names = line.dropFirst().prefix { $0 != ":" && $0 != "(" }
+      return names.split(separator: " ").map(String.init).filter { $0 != "alone" }
+    }
+  }
+
+  @Test func ofEveryAttackTheDefenceIsTakenAwayOrIsNotOurs() {
+    let names = Set(Self.attacks.map(\.name))
+    let mutated = Set(Self.mutants("="))
+    let excused = Set(Self.mutants("!"))
+    #expect(mutated.count >= 50)
+    #expect(names.subtracting(mutated).subtracting(excused) == [])
+    #expect(mutated.union(excused).union(Self.mutants("?")).subtracting(names) == [])
+    // Of these the test of one defence is excused, not the attack.
+    #expect(mutated.intersection(excused) == ["answer-foreign"])
+  }
+
   @Test func aTestThatIsNotThereIsNotFound() {
     #expect(!Self.exists("HostileHostTests.nothingOfTheKind"))
     #expect(!Self.exists("NoSuchTests"))
