@@ -143,7 +143,11 @@ extension GuestTests {
       for message in [
         HostMessage.manifest(manifest.encoded()), .hostInput(HostInput().encoded()), .start,
       ] { message.frame.write(to: &writer) }
-      for byte in writer.bytes { machine.send(raw: [byte]) }
+      for (index, byte) in writer.bytes.enumerated() {
+        machine.send(raw: [byte])
+        // The guest is to see what has come of the first frame, its header among it, in parts.
+        if index < 16 { usleep(50_000) }
+      }
       guard case .evidenceRequest? = try machine.next() else {
         Issue.record("no request for evidence")
         return

@@ -77,7 +77,7 @@ def read_mutants():
             attacks = attacks[is_alone:]
         elif mark == "?":
             name, text = rest.split(": ", 1)
-            says[name] = text
+            says.setdefault(name, []).append(text)
         elif mark == "!":
             name, why = rest.split(": ", 1)
             excused[name] = why
@@ -110,23 +110,34 @@ def kind(test):
     return "guest" if in_guest else "unit"
 
 
+def files(top):
+    """The files below a folder, but for what was built."""
+    for folder, folders, names in os.walk(top):
+        if folder == str(top):
+            folders[:] = [name for name in folders
+                          if name not in (".git", "out") and not name.startswith(".build")]
+        for name in names:
+            path = pathlib.Path(folder, name)
+            if path.is_file():
+                yield str(path.relative_to(top))
+
+
 class Build:
     """A copy of the tree with some edits, and the programs that come of it."""
 
     def __init__(self, work, edits):
         self.work, self.edits, self.prefix = work, edits, work / "prefix"
         self.tree = work / "tree"
+        work.mkdir(parents=True, exist_ok=True)
 
     def make(self, kinds):
         shutil.rmtree(self.prefix, ignore_errors=True)
         (self.prefix / "bin").mkdir(parents=True)
-        self.copy_tree()
         texts = {}
         for edit in self.edits:
             texts.setdefault(edit.path, (ROOT / edit.path).read_text())
             texts[edit.path] = edit.applied(texts[edit.path])
-        for path, text in texts.items():
-            (self.tree / path).write_text(text)
+        self.copy_tree({path: text.encode() for path, text in texts.items()})
         shutil.copytree(ROOT / "out/lib", self.prefix / "lib")
         if any(edit.reaches("guest") for edit in self.edits):
             shutil.copy(RELEASE / "arca-guest-build", self.work)
@@ -141,24 +152,31 @@ class Build:
         for program in ("arca", "arca-kbs"):
             shutil.copy(programs / program, self.prefix / "bin")
 
-    def copy_tree(self):
-        """The sources as they are now; what was built in the copy is left where it is."""
+    def copy_tree(self, changed):
+        """The sources, with what is `changed`; what is in the copy already, built too, stays."""
         self.tree.mkdir(exist_ok=True)
-        for entry in ROOT.iterdir():
-            if entry.name in (".git", "out"):
+        for built in ROOT.glob(".build*"):
+            if not (self.tree / built.name).exists():
+                subprocess.run(["cp", "-a", "--reflink=auto", built, self.tree], check=True)
+        sources = set(files(ROOT))
+        for path in set(files(self.tree)) - sources:
+            (self.tree / path).unlink()
+        for path in sources:
+            original, copy = ROOT / path, self.tree / path
+            content = changed.get(path, original.read_bytes())
+            if copy.exists() and copy.read_bytes() == content:
                 continue
-            if entry.name.startswith(".build") and (self.tree / entry.name).exists():
-                continue
-            if entry.is_dir() and not entry.name.startswith(".build"):
-                shutil.rmtree(self.tree / entry.name, ignore_errors=True)
-            subprocess.run(["cp", "-a", "--reflink=auto", entry, self.tree], check=True)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(original, copy)
+            if path in changed:
+                copy.write_bytes(content)
 
-    def in_place(self, command, **options):
+    def in_place(self, command):
         """Runs a command to which the copy is the tree, since builds hold absolute paths."""
         return subprocess.run(
             ["unshare", "-m", "--propagation", "private", "sh", "-c",
              'mount --bind "$1" "$2" && cd "$2" && shift 2 && exec "$@"', "sh", self.tree, ROOT,
-             *command], capture_output=True, text=True, check=False, **options)
+             *command], capture_output=True, text=True, check=False)
 
     def run(self, command):
         done = self.in_place(command)
@@ -174,45 +192,53 @@ class Build:
 
     # Running tests: of each, whether it failed (None: neither that nor passed) and what was said.
 
-    def outcomes(self, kind, tests):
+    def outcomes(self, runner, tests):
+        """Each test with its outcome, as they come."""
         names = {test: test.split(": ")[-1] for test in tests}
-        if kind in ("guest", "unit"):
-            return {test: self.swift_test(kind, test) for test in tests}
-        if kind in ("kbs", "secrets"):
-            return self.python_tests(kind, names)
-        if kind == "storage.sh":
-            _, text = self.script([HERE / kind])
-            return {test: (True if f"FAIL {name}" in text else
-                           False if f"ok   {name}" in text else None, text)
-                    for test, name in names.items()}
-        results = {}
-        for test, name in names.items():
-            status, text = self.script([HERE / kind, name.removeprefix("test_")])
-            results[test] = (status != 0 if "FAILED" in text or status == 0 else None, text)
-        return results
+        if runner in ("kbs", "secrets"):
+            yield from self.python_tests(runner, names).items()
+        elif runner == "storage.sh":
+            _, text = self.script([HERE / runner])
+            for test, name in names.items():
+                yield test, (True if f"FAIL {name}" in text else
+                             False if f"ok   {name}" in text else None, text)
+        elif runner in ("guest", "unit"):
+            for test in tests:
+                yield test, self.swift_test(runner, test)
+        else:
+            yield from self.shell_tests(runner, names).items()
 
-    def swift_test(self, kind, test):
+    def shell_tests(self, runner, names):
+        """Each begins with a line that names it, and says what failed."""
+        shown = {test: name.removeprefix("test_") for test, name in names.items()}
+        _, text = self.script([HERE / runner, *shown.values()])
+        parts = re.split(rf"^(?:\w+: )?({'|'.join(shown.values())})$", text, flags=re.MULTILINE)
+        said = dict(zip(parts[1::2], parts[2::2]))
+        return {test: ("FAILED" in said[name] if name in said else None, said.get(name, text))
+                for test, name in shown.items()}
+
+    def swift_test(self, runner, test):
         command = ["swift", "test", "-c", "release", "--skip-build", "--filter",
                    test.replace(".", "/")]
-        if kind == "unit":
-            done = self.in_place(command, timeout=600)
+        if runner == "unit":
+            done = self.in_place(command)
         else:
             done = subprocess.run(command, cwd=ROOT, env=self.environment(), capture_output=True,
-                                  text=True, timeout=1200, check=False)
+                                  text=True, check=False)
         text = done.stdout + done.stderr
         passed = done.returncode == 0 and re.search(r"✔ Test run with [1-9]", text)
         return (False if passed else True if "✘ Test" in text else None), text
 
-    def python_tests(self, kind, names):
-        if kind == "kbs":
-            words = ["-v", "-k", " or ".join(names.values())]
+    def python_tests(self, runner, names):
+        if runner == "kbs":
+            words = ["-rA", "-k", " or ".join(names.values())]
         else:
             words = [f"Secrets.{name}" for name in names.values()]
-        _, text = self.script([HERE / kind / "run", *words])
+        _, text = self.script([HERE / runner / "run", *words])
         results = {}
         for test, name in names.items():
             failed = re.search(rf"^(FAILED \S*::{name}\b|FAIL: {name} ).*", text, re.MULTILINE)
-            passed = re.search(rf"(::{name}\b\S* PASSED|^{name} .*\bok$|^{name} [^\n]*\n.*\bok$)", text,
+            passed = re.search(rf"^(PASSED \S*::{name}\b|{name} .*\bok$|{name} [^\n]*\n.*\bok$)", text,
                                re.MULTILINE)
             said = "\n".join(re.findall(rf".*\b{name}\b.*", text)) if failed else text
             results[test] = (True if failed else False if passed else None, said)
@@ -225,7 +251,7 @@ class Build:
         done = subprocess.run(
             ["unshare", "-m", "-p", "--fork", "--mount-proc", "--kill-child", *command], cwd=ROOT,
             env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-            errors="replace", timeout=3600, check=False)
+            errors="replace", check=False)
         return done.returncode, done.stdout
 
 
@@ -243,7 +269,7 @@ class Report:
         return f"{time.monotonic() - self.begun:.0f} s"
 
 
-def mutate(build, tests, says, excused, report):
+def mutate(build, tests, says, report):
     """Builds `build` and runs `tests`, by attack."""
     kinds = {kind(test) for attack in tests.values() for test in attack}
     try:
@@ -251,19 +277,16 @@ def mutate(build, tests, says, excused, report):
     except ValueError as fault:
         return report.say("BROKEN", f"{', '.join(tests)}: {fault}")
     print(f"# built at {report.took()}: {', '.join(tests)}", flush=True)
-    outcomes = {}
     for each in sorted(kinds):
         controls = CONTROLS.get(each, [])
-        wanted = {test: None for attack in tests.values() for test in attack if kind(test) == each}
-        outcomes = build.outcomes(each, [*wanted, *controls])
-        for test in controls:
-            failed, text = outcomes[test]
-            report.say("passed" if failed is False else "CONTROL", test)
-            keep(build, test, text, failed is False)
-        for attack, its in tests.items():
-            for test in its:
-                if test in wanted:
-                    judge(build, attack, test, *outcomes[test], says.get(attack, ""), report)
+        wanted = [test for its in tests.values() for test in its if kind(test) == each]
+        for test, (failed, text) in build.outcomes(each, list(dict.fromkeys(wanted)) + controls):
+            if test in controls:
+                report.say("passed" if failed is False else "CONTROL", test)
+                keep(build, test, text, failed is False)
+            for attack in tests:
+                if test in tests[attack]:
+                    judge(build, attack, test, failed, text, says.get(attack, [""]), report)
         print(f"# {each} done at {report.took()}", flush=True)
     return None
 
@@ -272,14 +295,15 @@ def judge(build, attack, test, failed, text, says, report):
     line = f"{attack}: {test}"
     is_shell = ".sh: " in test or "test_secrets" in test
     if failed is False:
-        report.say("ALIVE", f"{line} passes without the defence")
+        word, line = "ALIVE", f"{line} passes without the defence"
     elif failed is None:
-        report.say("UNKNOWN", f"{line}: neither passed nor failed")
-    elif is_shell and says not in text:
-        report.say("OTHER", f"{line} fails, but says nothing of '{says}'")
+        word, line = "UNKNOWN", f"{line}: neither passed nor failed"
+    elif is_shell and not any(words in text for words in says):
+        word, line = "OTHER", f"{line} fails, but says nothing of {says}"
     else:
-        report.say("killed", line)
-    keep(build, line, text, failed is True)
+        word = "killed"
+    report.say(word, line)
+    keep(build, f"{attack} {test}", text, word == "killed")
 
 
 def keep(build, name, text, is_expected):
@@ -296,7 +320,6 @@ def main(names):
     report = Report()
     kept = os.environ.get("ARCA_MUTANTS")
     work = pathlib.Path(kept or tempfile.mkdtemp(prefix="arca-mutants-"))
-    work.mkdir(parents=True, exist_ok=True)
     mutated = {attack for edit in edits for attack in edit.attacks}
     for name in names or attacks:
         if name not in attacks or name not in mutated | set(excused):
@@ -315,7 +338,7 @@ def main(names):
                 tests[name] = [test for test in attacks[name]
                                if f"{name} ({test.split(': ')[-1]})" not in excused]
         if tests:
-            mutate(Build(work, group), tests, says, excused, report)
+            mutate(Build(work / ("alone" if is_alone else "together"), group), tests, says, report)
     if not kept:
         shutil.rmtree(work)
     print(f"mutants: {report.failures} failures in {report.took()}")
