@@ -315,6 +315,8 @@ def keep(build, name, text, is_expected):
 
 
 def main(names):
+    if any(name.startswith("-") for name in names):
+        sys.exit(__doc__)
     edits, says, excused = read_mutants()
     attacks = read_attacks()
     report = Report()
@@ -340,8 +342,12 @@ def main(names):
         if tests:
             mutate(Build(work / ("alone" if is_alone else "together"), group), tests, says, report)
     if not kept:
-        shutil.rmtree(work)
-    print(f"mutants: {report.failures} failures in {report.took()}")
+        for built in [*work.glob("*/tree"), *work.glob("*/prefix")]:
+            shutil.rmtree(built)
+        if not report.failures:
+            shutil.rmtree(work)
+    print(f"mutants: {report.failures} failures in {report.took()}"
+          + (f"; what those tests said: {work}/*/logs" if report.failures else ""))
     return report.failures > 0
 
 
