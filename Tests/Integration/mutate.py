@@ -213,7 +213,9 @@ class Build:
         shown = {test: name.removeprefix("test_") for test, name in names.items()}
         _, text = self.script([HERE / runner, *shown.values()])
         parts = re.split(rf"^(?:\w+: )?({'|'.join(shown.values())})$", text, flags=re.MULTILINE)
-        said = dict(zip(parts[1::2], parts[2::2]))
+        said = {}
+        for name, part in zip(parts[1::2], parts[2::2]):
+            said[name] = said.get(name, "") + part
         return {test: ("FAILED" in said[name] if name in said else None, said.get(name, text))
                 for test, name in shown.items()}
 

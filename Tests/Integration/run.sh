@@ -179,7 +179,7 @@ test_silent() {
   [ -n "$pid" ] || fail "QEMU was not found"
   timeout 60 "$arca" stop -t 2 silent >/dev/null || fail "arca stop waits for a guest that is silent"
   [ -e "/proc/$pid" ] && fail "QEMU outlives arca stop"
-  "$arca" rm silent >/dev/null || { fail "arca rm"; "$arca" rm -f silent; }
+  "$arca" rm silent >/dev/null || { fail "arca rm"; "$arca" rm -f silent >/dev/null; }
 }
 
 test_manifest() {
