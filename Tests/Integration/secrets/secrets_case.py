@@ -35,10 +35,10 @@ class SecretsCase(unittest.TestCase):
         if not (images / "index.json").exists():
             call(str(ROOT / "Examples/debian-image.sh"), str(images),
                  '{"Entrypoint":["/bin/busybox"]}', "busybox-static")
-        # The first run makes the simulated vendor.
+        # The first run makes a simulated vendor, and leaves its collateral.
         call(ARCA, "run", "--rm", IMAGE, "true")
-        call(ARCA, "run", "--rm", "--tee", "sim-sgx", "--evidence", str(cls.work / "quote"), IMAGE,
-             "true")
+        for kind in ("sim-tdx", "sim-sgx"):
+            call(ARCA, "run", "--rm", "--tee", kind, "--evidence", str(cls.work / kind), IMAGE, "true")
         cls.port = cls.start_broker("broker")
         cls.pin = call(KBS, "pin", "--folder", str(cls.work / "broker")).strip()
 

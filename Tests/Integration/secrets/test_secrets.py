@@ -41,19 +41,23 @@ class Secrets(SecretsCase):
         self.assertEqual(lines[5:], ["closed", "0"])
 
     def test_an_enclave(self):
-        """By the same workload digest; its memory is no file system of the host's."""
+        """By the same rule on the same workload digest as the others; its memory is no file system
+        of the host's."""
         options = self.options(self.FILE)
         command = ["sh", "-c", "cat /run/keys/db; echo; echo $TOKEN; stat -c '%a %u %g' /run/keys/db"]
+        kinds = ("sim-snp", "sim-tdx", "sim-sgx")
         measured = [json.loads(call(ARCA, "measure", "--json", "--tee", kind, *options, IMAGE, *command))
-                    for kind in ("sim-snp", "sim-sgx")]
-        self.assertEqual(measured[0]["workloadDigest"], measured[1]["workloadDigest"])
-        enclave, workload = measured[1]["platformMeasurement"].split(":")
+                    for kind in kinds]
+        self.assertEqual(len({identity["workloadDigest"] for identity in measured}), 1)
+        domain, *registers = measured[1]["platformMeasurement"].split(",")
+        enclave, workload = measured[2]["platformMeasurement"].split(":")
 
         def either(rule):
-            rule["tees"].append("sgx")
-            rule["platforms"].append({"measurement": enclave, "workload": workload})
+            rule["tees"] += ["tdx", "sgx"]
+            rule["platforms"] += [{"measurement": domain, "rtmrs": registers},
+                                  {"measurement": enclave, "workload": workload}]
         self.allow(options, command, either)
-        for kind in ("sim-snp", "sim-sgx"):
+        for kind in kinds:
             ended = self.run_guest(options, command, "--tee", kind)
             self.assertEqual(ended.stdout.splitlines(), [SECRET, SECRET, "440 5 6"], ended.stderr)
         # Another workload has another MRENCLAVE, and cannot claim the digest.
