@@ -5,8 +5,10 @@
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 layout=$1 bytes=$2
-newest=$(find "$here" -name '*.py' -prune -o -newer "$layout/index.json" -print 2>&1)
-[ -n "$newest" ] || exit 0
+if [ -e "$layout/index.json" ]; then
+  newest=$(find "$here" -name '*.py' -prune -o -newer "$layout/index.json" -print)
+  [ -n "$newest" ] || exit 0
+fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 python=$(apt-cache depends python3-minimal | sed -n 's/.*Depends: \(python3\.[0-9]*\)-minimal/\1/p')
