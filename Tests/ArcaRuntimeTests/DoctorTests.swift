@@ -1,5 +1,6 @@
 import ArcaRuntime
 import ArcaTEE
+import Foundation
 import Testing
 
 @Suite("The doctor")
@@ -133,14 +134,20 @@ struct DoctorTests {
 
 @Suite("QEMU and the launches on hardware")
 struct LaunchTrialTests {
-  private static let hasTools = ToolTree(Installation()).current != nil
+  /// With what `make guest` built, unless `ARCA_LIB` names another guest.
+  private static let installation = Installation(
+    environment: ProcessInfo.processInfo.environment.merging([
+      "ARCA_LIB": URL(filePath: #filePath).deletingLastPathComponent()
+        .appending(path: "../../out/lib/arca").standardizedFileURL.path
+    ]) { own, _ in own })
+  private static let hasTools = ToolTree(installation).current != nil
 
   @Test(
     "The real QEMU takes every option, up to where the hardware is missing",
     .enabled(if: hasTools, "no tools: `arca tools fetch` fetches QEMU 10.1 or later"),
     arguments: [LaunchKind.snp, .sevES, .sev, .tdx])
   func accepted(kind: LaunchKind) throws {
-    switch try LaunchTrial(Installation()).outcome(of: kind, withEveryOption: true) {
+    switch try LaunchTrial(Self.installation).outcome(of: kind, withEveryOption: true) {
     case .runs, .hardwareMissing: break
     case .refused(let words): Issue.record("\(kind): \(words)")
     }
