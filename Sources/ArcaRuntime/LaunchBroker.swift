@@ -1,3 +1,4 @@
+import ArcaBytes
 import ArcaManifest
 import ArcaTEE
 import Foundation
@@ -125,7 +126,7 @@ package struct LaunchBroker: Codable {
     }
     let question = Question(
       session: session, policy: record.policy, api: record.api.map { Int($0) },
-      measurement: base64(record.blob), digest: hex(digest), resources: resources)
+      measurement: base64(record.blob), digest: Hex.encode(digest), resources: resources)
     let answer: Answer = try ask("secret", question, scratch)
     guard let header = decodedBase64(answer.header), let secret = decodedBase64(answer.secret),
       let packet = try? SEVSecretPacket(
@@ -176,10 +177,6 @@ package struct LaunchBroker: Codable {
 
   private func fault(_ call: String, _ what: String) -> RuntimeError {
     RuntimeError(.tee, "key broker \(url): sev \(call): \(what)")
-  }
-
-  private func hex(_ bytes: [UInt8]) -> String {
-    bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
   }
 }
 

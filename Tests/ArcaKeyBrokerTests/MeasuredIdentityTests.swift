@@ -28,6 +28,7 @@ import Testing
     ("snp", register, .snp, false),
     ("sim-tdx", "\(register),any,\(register),\(register),any", .tdx, true),
     ("sgx", "\(workload):\(workload)", .sgx, false),
+    ("sev-es", workload, .sevES, false), ("sev", workload, .sev, false),
   ])
   func aRuleNamesTheIdentityAlone(
     tee: String, measurement: String, kind: AttesterKind, isSimulated: Bool
@@ -47,7 +48,7 @@ import Testing
     #expect(platforms.count == 1)
     #expect(platform.runtimeRegisters.count == (kind == .tdx ? 4 : 0))
     #expect(platform.runtimeRegisters.first == (kind == .tdx ? .any : nil))
-    #expect((platform.workload != nil) == (kind == .sgx))
+    #expect((platform.workload != nil) == [.sgx, .sevES, .sev].contains(kind))
   }
 
   @Test(arguments: ["", "    ", "  # why\n\n"])

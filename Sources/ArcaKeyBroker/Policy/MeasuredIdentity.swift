@@ -22,7 +22,7 @@ public struct MeasuredIdentity: Sendable {
     self.tee = isSimulated ? String(tee.dropFirst("sim-".count)) : tee
     self.workload = workload
     let words = measurement.split(whereSeparator: { ",:".contains($0) }).map(String.init)
-    guard AttesterKind(rawValue: self.tee) != nil,
+    guard let kind = AttesterKind(rawValue: self.tee),
       words.allSatisfy({ $0 == "any" || Hex.decode($0) != nil })
     else {
       throw KeyBrokerError(
@@ -33,6 +33,9 @@ public struct MeasuredIdentity: Sendable {
     // As `arca measure` prints them: an enclave's workload behind a colon, registers behind commas.
     if measurement.contains(":"), words.count == 2 {
       platform = "{measurement: \(words[0]), workload: \(words[1])}"
+    } else if kind.isMeasuredAtLaunch {
+      // The launch digest covers the command line, which names the workload.
+      platform = "{measurement: \(measurement), workload: \(workload)}"
     } else if words.count > 1 {
       platform = "{measurement: \(words[0]), rtmrs: [\(words[1...].joined(separator: ", "))]}"
     } else {

@@ -96,7 +96,7 @@ extension EvidenceProvider {
 }
 
 extension LaunchSecrets {
-  /// What came with the launch, for the kinds without evidence; nothing of it stays elsewhere.
+  /// What came with the launch, for the kinds without evidence; the kernel's copy is wiped.
   static func ofLaunch() throws(InitError) -> LaunchSecrets {
     let root = "/sys/kernel/security"
     var files = KernelFiles()

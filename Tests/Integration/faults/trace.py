@@ -59,7 +59,7 @@ class Outcome:
         """Whether the fault met what loads and schedules the program: the loader says so, and
         libdispatch, which looks at its own process in /proc, traps."""
         return "error while loading shared libraries" in self.err or bool(
-            self.trap and re.search(r'"/proc/.*(INJECTED|<unfinished)', self.log))
+            self.trap and re.search(r'"/proc/\d+/stat".*(INJECTED|<unfinished)', self.log))
 
     @property
     def trap(self):
