@@ -13,21 +13,12 @@
 #include <linux/tc_act/tc_mirred.h>
 #include <net/if.h>
 #include <sched.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-int arca_network_enter(int pid) {
-  char path[32];
-  snprintf(path, sizeof path, "/proc/%d/ns/net", pid);
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return -errno;
-  int result = setns(fd, CLONE_NEWNET) < 0 ? -errno : 0;
-  close(fd);
-  return result;
-}
+int arca_network_enter(int fd) { return setns(fd, CLONE_NEWNET) < 0 ? -errno : 0; }
 
 // A netlink message that is being put together.
 struct request {

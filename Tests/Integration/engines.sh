@@ -433,31 +433,60 @@ test_docker() {
   refused '--network host' "${run[@]}" --rm --network host "$name" true
 }
 
-# Cycles of the runtime's own operations, one in ten with a SIGKILL at some moment.
+# A process of the cycle's container, or one that works on it: the command, crun, the launcher or QEMU.
+soak_victim() {
+  { pgrep -P $$ -f -- "--root $work/soak "; pgrep -f -- "crun .* ?arca-s$1\b"
+    cat /sys/fs/cgroup/{pids,.}/"arca-s$1/cgroup.procs"; } 2>/dev/null | sort -u | shuf -n 1
+}
+
+# What a cycle may leave: processes, sockets, interfaces, mounts, control groups and files, those of the cache apart.
+soak_leftovers() {
+  pgrep -a 'arca|launcher|crun|qemu-system' | grep -vE 'engines.sh|<defunct>'
+  ss -Hanp 2>/dev/null | grep -E 'arca|launcher|qemu' | tr -s ' '
+  nsenter --net="/run/netns/soak" ip -o link | cut -d ' ' -f 2
+  nsenter --net="/run/netns/soak" tc filter show dev eth0 ingress
+  grep -F "$work" /proc/self/mountinfo | cut -d ' ' -f 5
+  find /sys/fs/cgroup -maxdepth 3 -name '*arca-s[0-9]*'
+  find "$work/soak" "$ARCA_STATE" "$ARCA_DATA" /run/arca -mindepth 1 -not -path "$ARCA_DATA/vmm/*" 2>/dev/null
+}
+
+# Cycles of the runtime's own operations in a network namespace, one in ten with a SIGKILL of a random
+# process at a random moment.
 test_soak() {
-  local bundle=$work/bundle root=$work/soak cycles=${ARCA_SOAK_CYCLES:-30} since=$SECONDS
-  mkdir -p "$bundle/rootfs/bin"
+  local bundle=$work/bundle root=$work/soak cycles=${ARCA_SOAK_CYCLES:-30} since=$SECONDS killed=0 killer victim left
+  mkdir -p "$bundle/rootfs/bin" "$root"
   cp "$(command -v busybox)" "$bundle/rootfs/bin/busybox"
-  (cd "$bundle" && "$arca" spec)
-  sed -i 's/"terminal": true/"terminal": false/; s/"sh"/"\/bin\/busybox", "sleep", "100"/' \
-    "$bundle/config.json"
-  for cycle in $(seq "$cycles"); do
+  ip netns add soak
+  ip link add soak0 type veth peer name eth0 netns soak
+  ip link set soak0 up
+  nsenter --net=/run/netns/soak sh -c 'ip address add 10.97.0.2/24 dev eth0; ip link set eth0 up; ip link set lo up'
+  (cd "$bundle" && "$arca" spec && jq '.process.terminal = false | .process.args = ["/bin/busybox", "sleep", "100"]
+    | (.linux.namespaces[] | select(.type == "network")).path = "/run/netns/soak"' config.json > new && mv new config.json)
+  for cycle in $(seq 0 "$cycles"); do
+    killer=
+    if [ $((cycle % 10)) = 5 ]; then
+      (sleep "$((RANDOM % 3)).$((RANDOM % 10))"; victim=$(soak_victim "$cycle"); [ -n "$victim" ] && kill -9 "$victim") &
+      killer=$!
+    fi
     "$arca" --root "$root" create --bundle "$bundle" --pid-file "$work/pid" "s$cycle" \
-      </dev/null >/dev/null 2>&1 || fail "soak: create $cycle"
-    if [ $((cycle % 10)) = 0 ]; then kill -9 "$(cat "$work/pid")"; fi
-    "$arca" --root "$root" start "s$cycle" >/dev/null 2>&1
-    [ $((cycle % 10)) = 5 ] && sleep 0.3 && kill -9 "$(cat "$work/pid")"
-    "$arca" --root "$root" kill "s$cycle" KILL >/dev/null 2>&1
+      </dev/null >/dev/null 2>&1 || [ -n "$killer" ] || fail "soak: create $cycle"
+    "$arca" --root "$root" start "s$cycle" >/dev/null 2>&1 || [ -n "$killer" ] || fail "soak: start $cycle"
+    # Some are killed while they boot, others when they run.
+    [ $((cycle % 4)) = 1 ] && sleep 3
+    [ -n "$killer" ] && wait "$killer" && killed=$((killed + 1))
+    "$arca" --root "$root" kill "s$cycle" KILL >/dev/null 2>&1 || [ -n "$killer" ] || fail "soak: kill $cycle"
     "$arca" --root "$root" delete --force "s$cycle" || fail "soak: delete $cycle"
-    if [ $((cycle % 100)) = 0 ]; then
-      echo "  $cycle cycles, the last hundred in $((SECONDS - since)) s"
+    # The first cycle fills the cache.
+    [ "$cycle" = 0 ] && soak_leftovers > "$work/before" && since=$SECONDS
+    if [ "$cycle" -gt 0 ] && [ $((cycle % 100)) = 0 ]; then
+      echo "  $cycle cycles, the last hundred in $((SECONDS - since)) s, $killed with a process killed"
       since=$SECONDS
     fi
   done
-  [ "$(ls "$root")" = "" ] || fail "soak: left $(ls "$root")"
-  grep -qls 'arca-s[0-9]' /proc/[0-9]*/cgroup && fail "soak: a process is left"
-  find /sys/fs/cgroup -maxdepth 2 -name 'arca-s[0-9]*' | grep -q . && fail "soak: cgroups are left"
-  grep -q "$root" /proc/self/mountinfo && fail "soak: mounts are left"
+  [ "$killed" -ge $((cycles / 20)) ] || fail "soak: only $killed of $cycles cycles had a process killed"
+  left=$(soak_leftovers | grep -vxFf "$work/before")
+  [ -z "$left" ] || fail "soak: $cycles cycles, $killed of them with a process killed, left $left"
+  ip netns delete soak
 }
 
 # shellcheck source=Tests/Integration/beside-crun.sh

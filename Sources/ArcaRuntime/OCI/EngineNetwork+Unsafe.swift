@@ -30,36 +30,15 @@ struct EngineNetwork {
   static func join(
     launcher: Int32, callsBroker: Bool
   ) throws(RuntimeError) -> EngineNetwork {
-    // Containers of one pod are made at the same time.
-    let lock: Int32
-    do {
-      lock = try System.open("/proc/\(launcher)/ns/net", O_RDONLY)
-    } catch {
-      throw RuntimeError(error)
-    }
+    let lock = try enter("/proc/\(launcher)/ns/net")
     defer { close(lock) }
-    try check(arca_lock(lock, 1), "lock")
-    try check(arca_network_enter(launcher), "the container's namespace")
-    var links = [arca_link](repeating: arca_link(), count: linksMax)
+    let (wires, others) = try links()
     var addresses = [arca_address](repeating: arca_address(), count: addressesMax)
     var routes = [arca_route](repeating: arca_route(), count: routesMax)
     // SAFETY: each call writes at most as many items as its array has.
-    let linkCount = try unsafe check(arca_links(&links, Int32(linksMax)), "interfaces")
     let addressCount = try unsafe check(
       arca_addresses(&addresses, Int32(addressesMax)), "addresses")
     let routeCount = try unsafe check(arca_routes(&routes, Int32(routesMax)), "routes")
-    let usable = links.prefix(linkCount).filter { $0.is_ethernet != 0 && $0.is_up != 0 }
-    let wires = usable.filter { TapName(text($0)) == nil }
-    var others: [SharedInterface.Tap] = []
-    for link in usable {
-      guard let name = TapName(text(link)) else { continue }
-      if name.isInUse {
-        others.append(SharedInterface.Tap(name: name, index: link.index))
-      } else {
-        try SharedInterface.forget(
-          SharedInterface.Tap(name: name, index: link.index), wires: wires.map(\.index))
-      }
-    }
     let taken = others.map(\.name.place)
     guard let place = TapName.places.first(where: { !taken.contains($0) }) else {
       throw RuntimeError(
@@ -76,6 +55,51 @@ struct EngineNetwork {
     }
     if callsBroker { try network.choosePorts() }
     return network
+  }
+
+  /// Removes what TEEs that have gone left in the namespace at `path`, which the caller then is in.
+  static func tidy(_ path: String) throws(RuntimeError) {
+    let lock = try enter(path)
+    defer { close(lock) }
+    _ = try links()
+  }
+
+  /// Enters a namespace, and locks it: containers of one pod are made at the same time.
+  private static func enter(_ path: String) throws(RuntimeError) -> Int32 {
+    let namespace: Int32
+    do {
+      namespace = try System.open(path, O_RDONLY)
+    } catch {
+      throw RuntimeError(error)
+    }
+    do throws(RuntimeError) {
+      try check(arca_lock(namespace, 1), "lock of \(path)")
+      try check(arca_network_enter(namespace), path)
+    } catch {
+      close(namespace)
+      throw error
+    }
+    return namespace
+  }
+
+  /// The interfaces that are there for guests, and the taps of those that live; others are removed.
+  private static func links() throws(RuntimeError) -> ([arca_link], [SharedInterface.Tap]) {
+    var links = [arca_link](repeating: arca_link(), count: linksMax)
+    // SAFETY: the call writes at most as many items as the array has.
+    let count = try unsafe check(arca_links(&links, Int32(linksMax)), "interfaces")
+    let usable = links.prefix(count).filter { $0.is_ethernet != 0 && $0.is_up != 0 }
+    let wires = usable.filter { TapName(text($0)) == nil }
+    var taps: [SharedInterface.Tap] = []
+    for link in usable {
+      guard let name = TapName(text(link)) else { continue }
+      let tap = SharedInterface.Tap(name: name, index: link.index)
+      if name.isInUse {
+        taps.append(tap)
+      } else {
+        try SharedInterface.forget(tap, wires: wires.map(\.index))
+      }
+    }
+    return (wires, taps)
   }
 
   /// Has this namespace's own kernel, and so the launcher, connect from ports that no guest uses.

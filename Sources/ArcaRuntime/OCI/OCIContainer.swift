@@ -68,6 +68,8 @@ struct OCIContainerRecord {
   var workloadDigest: [UInt8]
   var tee: String
   var isSandbox: Bool
+  /// The path of the network namespace that it joined; empty where it has one of its own.
+  var network: String
   /// Names of annotations and, at the same places, their values.
   var annotationNames: [String]
   var annotationValues: [String]
@@ -76,7 +78,9 @@ struct OCIContainerRecord {
     RecordWriter()
       .text("id", id).text("bundle", bundle).unsigned("createdSeconds", createdSeconds)
       .bytes("workloadDigest", workloadDigest).text("tee", tee).bool("isSandbox", isSandbox)
-      .texts("annotationNames", annotationNames).texts("annotationValues", annotationValues)
+      .text("network", network).texts("annotationNames", annotationNames).texts(
+        "annotationValues", annotationValues
+      )
       .encoded()
   }
 
@@ -88,6 +92,7 @@ struct OCIContainerRecord {
     workloadDigest = try record.bytes("workloadDigest")
     tee = try record.text("tee")
     isSandbox = try record.bool("isSandbox")
+    network = try record.text("network")
     annotationNames = try record.texts("annotationNames")
     annotationValues = try record.texts("annotationValues")
   }
@@ -99,6 +104,7 @@ struct OCIContainerRecord {
     workloadDigest = []
     tee = ""
     isSandbox = false
+    network = ""
     annotationNames = annotations.keys.sorted()
     annotationValues = annotations.sorted { $0.key < $1.key }.map(\.value)
   }

@@ -136,6 +136,7 @@ extension OCIStore {
       id: id, bundle: bundle, annotations: spec.annotations ?? [:])
     record.workloadDigest = workload.manifest.digest
     record.tee = kind.rawValue
+    record.network = spec.linux?.namespaces?.first { $0.type == "network" }?.path ?? ""
     try write(folder + "/record", record.encoded())
     try write(folder + "/job/launch", launch.encoded())
     try write(folder + "/job/manifest", workload.manifest.encoded())

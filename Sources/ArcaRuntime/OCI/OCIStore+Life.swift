@@ -83,7 +83,10 @@ extension OCIStore {
       }
     }
     sweep()
+    let network = try? find(id).record.network
     try remove(folder: id)
+    // Last, since it is for good; the engine may have removed the namespace already.
+    if let network, !network.isEmpty { try? EngineNetwork.tidy(network) }
   }
 
   /// Removes a container's folder, moved away first so that nobody sees half of one.

@@ -30,8 +30,8 @@ struct arca_route {
   uint8_t gateway[16];
 };
 
-// Enters the network namespace of process `pid`; for the calling thread alone.
-int arca_network_enter(int pid);
+// Enters the network namespace that `fd` is open on; for the calling thread alone.
+int arca_network_enter(int fd);
 // Each fills at most `max` and returns how many there are.
 int arca_links(struct arca_link *links, int max);
 int arca_addresses(struct arca_address *addresses, int max);
