@@ -63,8 +63,10 @@ public struct HostFolder: Sendable, Equatable {
 
 /// The network that the host gives the guest: untrusted, as any network is.
 public struct HostNetwork: Sendable, Equatable {
-  /// How many interfaces a host may hand in.
-  public static let interfacesMax = 8
+  /// How many interfaces a host may hand in, a pod's link among them.
+  public static let interfacesMax = 9
+  /// The name of the interface that links a pod's TEEs.
+  public static let podLink = "arca-pod"
   /// How many routes a host may hand in.
   public static let routesMax = 64
 

@@ -28,6 +28,7 @@ extension WorkloadManifest {
     try readOptional(&fields)
     try fields.expectEnd()
     guard keyBroker != nil || !needsKeyBroker else { throw ManifestError(.missing, "keyBroker") }
+    guard pod == nil || hasNetwork else { throw ManifestError(.missing, "network") }
   }
 
   /// The fields that are left out where they ask for nothing: each manifest has one encoding.
@@ -42,6 +43,9 @@ extension WorkloadManifest {
       volumes.append(try EncryptedVolume(try FieldReader(item, path: fields.name("volumes"))))
     }
     hasNetwork = try fields.optionalFlag("network")
+    if let value = fields.optional("pod") {
+      pod = try Pod(try FieldReader(value, path: fields.name("pod")))
+    }
     if let value = fields.optional("workloadMay") {
       workloadMay = try WorkloadRules(try FieldReader(value, path: fields.name("workloadMay")))
     }
@@ -49,7 +53,7 @@ extension WorkloadManifest {
 
   /// Whether a part of the manifest can only be had from a key broker.
   public var needsKeyBroker: Bool {
-    rootFilesystem.encryptionKey != nil || !secrets.isEmpty || !volumes.isEmpty
+    rootFilesystem.encryptionKey != nil || !secrets.isEmpty || !volumes.isEmpty || pod?.key != nil
       || workloadMay.getToken || !workloadMay.getResources.isEmpty
   }
 }

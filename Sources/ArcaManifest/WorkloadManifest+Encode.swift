@@ -21,6 +21,7 @@ extension WorkloadManifest {
       entries.append(CBOR.Entry("volumes", .array(volumes.map { $0.cbor })))
     }
     if hasNetwork { entries.append(CBOR.Entry("network", .bool(true))) }
+    if let pod { entries.append(CBOR.Entry("pod", pod.cbor)) }
     if !workloadMay.allowsNothing {
       entries.append(CBOR.Entry("workloadMay", workloadMay.cbor))
     }
@@ -29,6 +30,17 @@ extension WorkloadManifest {
 
   /// The workload digest: SHA-256 of the deterministic CBOR, 32 bytes.
   public var digest: [UInt8] { ManifestDigest.sha256(encoded()) }
+}
+
+extension Pod {
+  var cbor: CBOR {
+    var entries = [
+      CBOR.Entry("place", .unsigned(UInt64(place))),
+      CBOR.Entry("ports", .array(ports.map { .array($0.map { .unsigned(UInt64($0)) }) })),
+    ]
+    if let key { entries.append(CBOR.Entry("key", .text(key))) }
+    return .map(entries)
+  }
 }
 
 extension RootFilesystem {

@@ -28,6 +28,8 @@ public struct WorkloadManifest: Sendable, Equatable {
   public var volumes: [EncryptedVolume] = []
   /// Whether the guest takes over the network interfaces that the host gives it; untrusted.
   public var hasNetwork = false
+  /// The pod whose `localhost` is joined, or nil; needs ``hasNetwork``.
+  public var pod: Pod?
   /// What the workload may ask of the guest's local address.
   public var workloadMay = WorkloadRules()
 

@@ -92,6 +92,9 @@ public struct ManifestOptions: Sendable {
   /// Where the host may share folders, absolute paths; a trailing `*` stands for any rest.
   public var shareFolders: [String] = []
 
+  /// The pod whose `localhost` the workload shares.
+  public var pod: Pod?
+
   /// Options that change nothing.
   public init() {}
 }
@@ -134,6 +137,7 @@ public func deriveManifest(
   manifest.hasNetwork = true
   manifest.keyBroker = options.keyBroker
   manifest.secrets = options.secrets
+  manifest.pod = options.pod
   return try ManifestText.check(manifest)
 }
 

@@ -32,6 +32,12 @@ extension ManifestDocument {
     var getResources: [String]?
   }
 
+  struct PodEntry: Codable {
+    var place: Int
+    var ports: [[UInt16]]
+    var key: String?
+  }
+
   mutating func describeSecrets(_ manifest: WorkloadManifest) {
     keyBroker = manifest.keyBroker.map {
       KeyBroker(url: $0.url, publicKeys: $0.publicKeys.map { Hex.encode($0) })
@@ -52,6 +58,7 @@ extension ManifestDocument {
     }
     volumes = described.isEmpty ? nil : described
     network = manifest.hasNetwork ? true : nil
+    pod = manifest.pod.map { PodEntry(place: $0.place, ports: $0.ports, key: $0.key) }
     let may = manifest.workloadMay
     if may != WorkloadRules() {
       workloadMay = Permissions(
@@ -73,6 +80,7 @@ extension ManifestDocument {
           isReadOnly: volume.readOnly ?? false))
     }
     manifest.hasNetwork = network ?? false
+    manifest.pod = pod.map { Pod(place: $0.place, ports: $0.ports, key: $0.key) }
     manifest.workloadMay.getEvidence = workloadMay?.getEvidence ?? false
     manifest.workloadMay.getToken = workloadMay?.getToken ?? false
     manifest.workloadMay.getResources = workloadMay?.getResources ?? []

@@ -16,6 +16,7 @@ struct ManifestDocument: Codable {
   var secrets: [SecretEntry]?
   var volumes: [Volume]?
   var network: Bool?
+  var pod: PodEntry?
   var workloadMay: Permissions?
 
   struct Root: Codable {

@@ -1,12 +1,14 @@
 import ArcaBytes
 import ArcaManifest
+import Foundation
 
 extension ManifestOptions {
   /// Sets the key broker and what it is asked for, from the texts of options or annotations.
   ///
   /// - Parameters:
   ///   - url: `https://HOST[:PORT]`.
-  ///   - pins: SHA-256 digests of keys that the broker may prove, hexadecimal.
+  ///   - pins: SHA-256 digests of keys that the broker may prove, hexadecimal or, since podman has
+  ///     annotations of at most 63 bytes, base64.
   ///   - secrets: `kbs:///a/b/c:/PATH[:mode=0400,uid=0,gid=0]` or `kbs:///a/b/c:NAME` each.
   /// - Throws: ``ManifestTextError/Code/invalidOption``.
   public mutating func setKeyBroker(
@@ -14,9 +16,12 @@ extension ManifestOptions {
   ) throws(ManifestTextError) {
     var publicKeys: [[UInt8]] = []
     for text in pins {
-      guard let digest = Hex.decode(text), digest.count == 32 else {
+      guard let digest = Hex.decode(text) ?? Data(base64Encoded: text).map(Array.init),
+        digest.count == 32
+      else {
         throw ManifestTextError(
-          .invalidOption, "key broker's pin \(text): expected 64 hexadecimal digits")
+          .invalidOption,
+          "key broker's pin \(text): expected 32 bytes, hexadecimal or base64 with padding")
       }
       publicKeys.append(digest)
     }

@@ -184,6 +184,10 @@ extension ContainerStore {
       throw RuntimeError(
         .manifest, "--interactive: the manifest does not allow it; it needs hostMay.sendInput")
     }
+    guard manifest.pod == nil else {
+      throw RuntimeError(
+        .unsupported, "pod: `arca run` makes single containers; start pods by podman or Kubernetes")
+    }
   }
 
   /// Runs a prepared container with this process's standard streams, to its end.

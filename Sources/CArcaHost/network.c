@@ -270,6 +270,28 @@ int arca_filter_add(int index, int priority, uint16_t protocol, const struct arc
   return exchange(&request);
 }
 
+int arca_bridge_attach(const char *name, int index) {
+  struct request request = {
+      .header = {.nlmsg_len = NLMSG_LENGTH(0),
+                 .nlmsg_type = RTM_NEWLINK,
+                 .nlmsg_flags = NLM_F_CREATE | NLM_F_EXCL}};
+  struct ifinfomsg *info = extend(&request, sizeof *info);
+  info->ifi_flags = info->ifi_change = IFF_UP;
+  attribute(&request, IFLA_IFNAME, name, strlen(name) + 1);
+  struct rtattr *kind = attribute(&request, IFLA_LINKINFO, NULL, 0);
+  attribute(&request, IFLA_INFO_KIND, "bridge", sizeof "bridge" - 1);
+  end_nest(&request, kind);
+  int result = exchange(&request);
+  if (result < 0 && result != -EEXIST) return result;
+  uint32_t bridge = if_nametoindex(name);
+  request = (struct request){
+      .header = {.nlmsg_len = NLMSG_LENGTH(0), .nlmsg_type = RTM_NEWLINK}};
+  info = extend(&request, sizeof *info);
+  info->ifi_index = index;
+  attribute(&request, IFLA_MASTER, &bridge, sizeof bridge);
+  return exchange(&request);
+}
+
 int arca_link_remove(int index) {
   struct request request = {
       .header = {.nlmsg_len = NLMSG_LENGTH(0), .nlmsg_type = RTM_DELLINK}};

@@ -62,6 +62,8 @@ struct WorkloadOptions: ParsableArguments {
 
   @OptionGroup(title: "Secrets") var secrets: SecretOptions
 
+  @OptionGroup(title: "Pod") var pod: PodOptions
+
   /// What the options, with `command` after the image's name, change about the derived manifest.
   func manifestOptions(command: [String]) throws -> ManifestOptions {
     var options = ManifestOptions()
@@ -81,6 +83,7 @@ struct WorkloadOptions: ParsableArguments {
     options.allowsExecute = allowExec
     options.shareFolders = shareFolder
     try secrets.apply(to: &options)
+    try pod.apply(to: &options)
     for option in securityOpt {
       guard
         ["no-new-privileges", "no-new-privileges:true", "no-new-privileges=true"]
@@ -102,7 +105,7 @@ struct WorkloadOptions: ParsableArguments {
       ("--cap-drop", !capDrop.isEmpty), ("--ulimit", !ulimit.isEmpty),
       ("--security-opt", !securityOpt.isEmpty), ("--stop-signal", stopSignal != nil),
       ("--allow-exec", allowExec), ("--share-folder", !shareFolder.isEmpty),
-      ("--secret, --key-broker", !secrets.isEmpty),
+      ("--secret, --key-broker", !secrets.isEmpty), ("--pod-member", !pod.isEmpty),
     ]
     if let option = given.first(where: { $0.1 })?.0 {
       throw ValidationError("\(option): the workload's manifest says that; change it there")

@@ -36,6 +36,15 @@ import Testing
     #expect(error?.code == .invalidOption)
   }
 
+  /// podman takes no annotation of 64 bytes for a pod.
+  @Test func aPinMayBeBase64() throws {
+    var options = ManifestOptions()
+    try options.setKeyBroker(
+      url: "https://kbs.example", pins: ["q6urq6urq6urq6urq6urq6urq6urq6urq6urq6urq6s="],
+      secrets: [])
+    #expect(options.keyBroker?.publicKeys == [[UInt8](repeating: 0xab, count: 32)])
+  }
+
   @Test func aPinIsADigest() {
     var options = ManifestOptions()
     for pin in ["", "ab", pin + "00", "x" + pin.dropFirst()] {

@@ -91,6 +91,7 @@ private let minimal = """
       volumes:
         - {name: data, destination: /data, key: "kbs:///default/volume/data"}
       network: true
+      pod: {place: 1, ports: [[80], [81, 82]], key: "kbs:///default/pod/key"}
       workloadMay: {getToken: true}
       """
     let manifest = try ManifestText.parse(text)
@@ -99,6 +100,8 @@ private let minimal = """
     #expect(manifest.secrets.last?.target == .variable("API"))
     #expect(manifest.volumes.first?.isReadOnly == false)
     #expect(manifest.hasNetwork && manifest.workloadMay.getToken)
+    #expect(
+      manifest.pod == Pod(place: 1, ports: [[80], [81, 82]], key: "kbs:///default/pod/key"))
     #expect(manifest.rootFilesystem.encryptionKey == "kbs:///default/key/root")
     #expect(try ManifestText.parse(try ManifestText.json(manifest)) == manifest)
     #expect(try ManifestText.parse(try ManifestText.yaml(manifest)) == manifest)

@@ -11,6 +11,13 @@ import Testing
     }
   }
 
+  @Test func aPodsLinkIsNoOrdinaryTap() {
+    let link = TapName(podLinkAt: 7, launcher: 4_194_304)
+    #expect(link.text.utf8.count <= 15)
+    #expect(TapName(link.text)?.isPodLink == true)
+    #expect(!TapName(place: 7, interface: 8, launcher: 1).isPodLink)
+  }
+
   @Test(arguments: [
     "eth0", "arca0", "arca0.0", "arca0-1", "arca8.0-1", "arca.0-1", "arca0.-1", "arca0.0-",
     "arca0.0-x", "arca0.0-1-2", "arca0.0.0-1", "",

@@ -76,13 +76,13 @@ def expect(what, found, expected):
         sys.exit(f"{what}: found {found!r}, expected {expected!r}")
 
 
-def start(name, port, text):
+def start(name, port, text, attempt=0):
     """Creates and starts a container that serves `text` on `port`, and waits for nothing."""
     script = f"mkdir -p /tmp/w; echo {text} > /tmp/w/index.html; trap 'exit 3' TERM; echo up; " \
              f"busybox httpd -p {port} -h /tmp/w; while :; do sleep 0.2; done"
-    config = message((1, message((1, name))), (2, message((1, image))),
+    config = message((1, message((1, name), (2, attempt))), (2, message((1, image))),
                      *[(4, argument) for argument in ("sh", "-c", script)],
-                     (10, message((1, "dev.arca.allow-exec"), (2, "true"))), (11, f"{name}.log"))
+                     (10, message((1, "dev.arca.allow-exec"), (2, "true"))), (11, f"{name}{attempt}.log"))
     container = call("CreateContainer", (1, sandbox), (2, config), (3, pod))[1].decode()
     call("StartContainer", (1, container))
     return container
@@ -99,9 +99,20 @@ def answer(port):
              + "".join(path.read_text() for path in logs.glob("*.log")))
 
 
+def page_inside(container, port):
+    """What a port of the pod's localhost answers in a container; its servers may not be up yet."""
+    for _ in range(60):
+        ran = call("ExecSync", (1, container), *[(2, word) for word in (
+            "/bin/busybox", "wget", "-q", "-O", "-", f"http://127.0.0.1:{port}/")], (3, 60))
+        if ran.get(3, 0) == 0:
+            return ran[1].decode().strip()
+        time.sleep(0.5)
+    sys.exit(f"port {port} of the pod's localhost never answered: {ran}")
+
+
 channel = grpc.insecure_channel(f"unix://{socket}")
 pod = message((1, message((1, "duo"), (2, "uid-1"), (3, "default"))), (2, "duo"), (3, folder),
-              (8, message()))
+              (7, message((1, "dev.arca.pod"), (2, "one=80 two=81"))), (8, message()))
 sandbox = call("RunPodSandbox", (1, pod), (2, handler))[1].decode()
 address = fields(fields(call("PodSandboxStatus", (1, sandbox))[1])[5])[1].decode()
 one = start("one", 80, "first")
@@ -110,14 +121,17 @@ expect("the first container's page", answer(80), "first")
 expect("the second container's page", answer(81), "second")
 ran = call("ExecSync", (1, two), (2, "/bin/busybox"), (2, "hostname"), (3, 60))
 expect("ExecSync", (ran.get(1), ran.get(3, 0)), (b"duo\n", 0))
+expect("the first container's page in the second", page_inside(two, 80), "first")
 call("StopContainer", (1, one), (2, 20))
 status = fields(call("ContainerStatus", (1, one))[1])
 expect("the stopped container's state and exit code", (status[3], status.get(7, 0)), (EXITED, 3))
-expect("its log", (logs / "one.log").read_text().split(" ")[-1], "up\n")
+expect("its log", (logs / "one0.log").read_text().split(" ")[-1], "up\n")
 call("RemoveContainer", (1, one))
-again = start("again", 80, "third")
+again = start("one", 80, "third", attempt=1)
 expect("the page of a container in the first one's place", answer(80), "third")
 expect("the second container's page beside it", answer(81), "second")
+expect("the page of the one in its place in the second", page_inside(two, 80), "third")
+expect("the second container's page in it", page_inside(again, 81), "second")
 call("StopPodSandbox", (1, sandbox))
 call("RemovePodSandbox", (1, sandbox))
 print("pod: served, executed in, stopped, replaced and removed")

@@ -179,50 +179,6 @@ test_podman() {
   refused 'a device of the host' "$p" run --rm --network none --device /dev/null:/dev/x "$name" true
 }
 
-# A pod of two containers, each a TEE of its own in the network that they share.
-test_pod() {
-  local p=$work/p serve served gateway name
-  prepare_podman
-  podman network create pods >/dev/null || fail "podman network create"
-  gateway=$(podman network inspect pods --format '{{(index .Subnets 0).Gateway}}')
-  load_image redis
-  serve='cd /tmp; echo $0 > index.html; busybox httpd -p $1 -h /tmp; echo up'
-  # The shell's own connection: wget of a static busybox cannot resolve without libraries.
-  serve="$serve; while busybox sleep 1; do exec 3<>/dev/tcp/$gateway/8092 && busybox sed \"s/^/\$2 /\" <&3; done"
-  cat > "$work/pod.yaml" <<END
-apiVersion: v1
-kind: Pod
-metadata: {name: duo}
-spec:
-  containers:
-  - name: web
-    image: arca.test/redis:1
-    imagePullPolicy: Never
-    args: [bash, -c, '$serve', first, "80", web]
-    ports: [{containerPort: 80, hostPort: 8090}]
-  - name: side
-    image: arca.test/redis:1
-    imagePullPolicy: Never
-    args: [bash, -c, '$serve', second, "81", side]
-    ports: [{containerPort: 81, hostPort: 8091}]
-END
-  expect 0 '*' "$p" kube play --network pods "$work/pod.yaml"
-  until_says duo-web up 1
-  until_says duo-side up 1
-  same_digest "$ARCA_STATE/runtime" "$(podman inspect duo-side --format '{{.Id}}')" \
-    "oci:$images/redis" bash -c "$serve" second 81 side
-  expect 0 first busybox wget -q -O - http://127.0.0.1:8090/
-  expect 0 second busybox wget -q -O - http://127.0.0.1:8091/
-  # Outwards from both, and back again.
-  busybox nc -ll -p 8092 -e echo 'reached the host' &
-  served=$!
-  for name in web side; do
-    until_says "duo-$name" "$name reached the host" 1
-  done
-  kill "$served"
-  expect 0 '*' "$p" kube down "$work/pod.yaml"
-}
-
 # Bytes in both directions by IPv4 and IPv6, through published ports, networks of small and large packets, a
 # link that goes down and comes up, and one that loses packets.
 test_network() {
@@ -441,7 +397,9 @@ soak_victim() {
 
 # What a cycle may leave: processes, sockets, interfaces, mounts, control groups and files, those of the cache apart.
 soak_leftovers() {
-  pgrep -a 'arca|launcher|crun|qemu-system' | grep -vE 'engines.sh|<defunct>'
+  # Those of other tests run beside this one.
+  grep -ls 'arca-s[0-9]' /proc/[0-9]*/cgroup
+  pgrep -af -- "--root $root " | grep -v '<defunct>'
   ss -Hanp 2>/dev/null | grep -E 'arca|launcher|qemu' | tr -s ' '
   nsenter --net="/run/netns/soak" ip -o link | cut -d ' ' -f 2
   nsenter --net="/run/netns/soak" tc filter show dev eth0 ingress
@@ -491,8 +449,10 @@ test_soak() {
 
 # shellcheck source=Tests/Integration/beside-crun.sh
 . "$here/beside-crun.sh"
+# shellcheck source=Tests/Integration/pods.sh
+. "$here/pods.sh"
 
-for name in "${@:-podman privileges names rootless pod network broker containerd cri docker soak}"; do
+for name in "${@:-podman privileges names rootless pod localhost network broker containerd cri docker soak}"; do
   for test in $name; do
     echo "$test"
     "test_$test"

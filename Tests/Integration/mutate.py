@@ -27,6 +27,8 @@ MUTANTS = HERE / "mutants.txt"
 RELEASE = ROOT / ".build/release"
 # What both ends compile, so that a change goes into the guest and the host programs.
 SHARED = ("ArcaAttester", "ArcaBytes", "ArcaManifest", "ArcaWire", "TEEEvidence")
+# Files of tests that another one runs.
+SOURCED = {"pods.sh": "engines.sh"}
 # Tests of what is no attack: they must pass in the same programs.
 CONTROLS = {
     "guest": ["KindTests.aQuoteWithTheDigestInMRCONFIGIDStartsTheWorkload",
@@ -103,7 +105,8 @@ def read_attacks():
 def kind(test):
     """What runs a test."""
     if match := re.match(r"Tests/Integration/(\w+)(\.sh)?[/:]", test):
-        return match[1] + (match[2] or "")
+        name = match[1] + (match[2] or "")
+        return SOURCED.get(name, name)
     suite = test.split(".")[0]
     in_guest = any(f"struct {suite} " in file.read_text()
                    for file in (ROOT / "Tests/GuestTests").glob("*.swift"))

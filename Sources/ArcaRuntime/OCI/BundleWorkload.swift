@@ -94,11 +94,38 @@ struct BundleWorkload {
           url: url, pins: spec.words("dev.arca.key-broker-pins"),
           secrets: spec.words("dev.arca.secrets"))
       }
+      try join(spec, &options)
       return try deriveManifest(
         root: image.rootFilesystem, process: given, passwd: image.passwd, options: options)
     } catch {
       throw RuntimeError(.manifest, error.detail)
     }
+  }
+
+  /// Joins the pod of the annotation `dev.arca.pod`, where it lists this container.
+  ///
+  /// A pod's annotations are those of all of its containers, whose names Kubernetes' engines give.
+  private static func join(
+    _ spec: BundleSpec, _ options: inout ManifestOptions
+  ) throws(ManifestTextError) {
+    let members = spec.words("dev.arca.pod")
+    guard !members.isEmpty else { return }
+    let variable = "ARCA_POD_NAME="
+    let names = ["io.kubernetes.cri.container-name", "io.kubernetes.container.name"]
+    let name =
+      spec.process?.env?.last { $0.hasPrefix(variable) }.map {
+        String($0.dropFirst(variable.count))
+      }
+      ?? names.lazy.compactMap { spec.annotations?[$0] }.first
+    guard let name else {
+      throw ManifestTextError(
+        .invalidOption,
+        "annotation dev.arca.pod: the engine does not say which member this container is; "
+          + "set the variable ARCA_POD_NAME in it")
+    }
+    guard members.contains(where: { $0 == name || $0.hasPrefix(name + "=") }) else { return }
+    try options.setPod(
+      members: members, name: name, key: spec.annotations?["dev.arca.pod-key"])
   }
 
   /// Whether an engine sets `variable` by itself, so that it is no request of anyone's.
@@ -110,7 +137,9 @@ struct BundleWorkload {
   /// The manifest of the annotation `dev.arca.manifest`: a path, or base64 of its text.
   private static func ownersManifest(_ spec: BundleSpec) throws(RuntimeError) -> WorkloadManifest? {
     guard let value = spec.annotations?["dev.arca.manifest"] else { return nil }
-    for name in ["allow-exec", "share-folders", "key-broker", "key-broker-pins", "secrets"]
+    for name in [
+      "allow-exec", "share-folders", "key-broker", "key-broker-pins", "secrets", "pod", "pod-key",
+    ]
     where spec.annotations?["dev.arca.\(name)"] != nil {
       throw RuntimeError(
         .manifest, "annotation dev.arca.\(name): the workload's manifest says that; change it there"

@@ -25,10 +25,11 @@ struct EngineNetwork {
   /// - Parameters:
   ///   - launcher: The process.
   ///   - callsBroker: Whether the launcher connects to a key broker, in this namespace.
+  ///   - joinsPod: Whether the guest is linked to those of its pod, too.
   /// - Returns: what the guest is given.
   /// - Throws: ``RuntimeError``: `state` where the kernel refuses, `unsupported` above the bounds.
   static func join(
-    launcher: Int32, callsBroker: Bool
+    launcher: Int32, callsBroker: Bool, joinsPod: Bool
   ) throws(RuntimeError) -> EngineNetwork {
     let lock = try enter("/proc/\(launcher)/ns/net")
     defer { close(lock) }
@@ -39,6 +40,7 @@ struct EngineNetwork {
     let addressCount = try unsafe check(
       arca_addresses(&addresses, Int32(addressesMax)), "addresses")
     let routeCount = try unsafe check(arca_routes(&routes, Int32(routesMax)), "routes")
+    let shared = others.filter { !$0.name.isPodLink }
     let taken = others.map(\.name.place)
     guard let place = TapName.places.first(where: { !taken.contains($0) }) else {
       throw RuntimeError(
@@ -49,12 +51,36 @@ struct EngineNetwork {
     for link in wires {
       let tap = TapName(place: place, interface: network.taps.count, launcher: launcher)
       try network.connect(
-        link, tap, others, addresses.prefix(addressCount).filter { $0.index == link.index },
+        link, tap, shared, addresses.prefix(addressCount).filter { $0.index == link.index },
         routes.prefix(routeCount).filter { $0.index == link.index })
       if callsBroker { try SharedInterface.admitLaunchers(link.index) }
     }
     if callsBroker { try network.choosePorts() }
+    if joinsPod { try network.linkPod(TapName(podLinkAt: place, launcher: launcher)) }
     return network
+  }
+
+  /// Gives the guest an interface on a bridge of Arca's own, which those of its pod share.
+  private mutating func linkPod(_ name: TapName) throws(RuntimeError) {
+    // SAFETY: the string lives through the call.
+    let tap = try Self.check(unsafe arca_tap_make(name.text, Self.podLinkMTU), name.text)
+    // SAFETY: likewise.
+    try Self.check(
+      unsafe arca_bridge_attach(HostNetwork.podLink, Int32(tap)),
+      "the pod's bridge, which needs the kernel's module bridge")
+    // Locally administered, and of its place in the pod.
+    let address: [UInt8] = [0x02, 0x61, 0x72, 0x63, 0x61, UInt8(name.place)]
+    taps.append(name.text)
+    hardwareAddresses.append(Self.text(hardware: address))
+    host.interfaces.append(
+      HostNetwork.Interface(
+        name: HostNetwork.podLink, hardwareAddress: address, mtu: Self.podLinkMTU, addresses: []))
+  }
+
+  private static let podLinkMTU: UInt32 = 9000
+
+  private static func text(hardware address: [UInt8]) -> String {
+    address.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined(separator: ":")
   }
 
   /// Removes what TEEs that have gone left in the namespace at `path`, which the caller then is in.
@@ -88,7 +114,7 @@ struct EngineNetwork {
     // SAFETY: the call writes at most as many items as the array has.
     let count = try unsafe check(arca_links(&links, Int32(linksMax)), "interfaces")
     let usable = links.prefix(count).filter { $0.is_ethernet != 0 && $0.is_up != 0 }
-    let wires = usable.filter { TapName(text($0)) == nil }
+    let wires = usable.filter { TapName(text($0)) == nil && text($0) != HostNetwork.podLink }
     var taps: [SharedInterface.Tap] = []
     for link in usable {
       guard let name = TapName(text(link)) else { continue }
@@ -98,6 +124,11 @@ struct EngineNetwork {
       } else {
         try SharedInterface.forget(tap, wires: wires.map(\.index))
       }
+    }
+    if !taps.contains(where: \.name.isPodLink),
+      let bridge = usable.first(where: { text($0) == HostNetwork.podLink })
+    {
+      try check(arca_link_remove(bridge.index), HostNetwork.podLink)
     }
     return (wires, taps)
   }
@@ -118,9 +149,11 @@ struct EngineNetwork {
     _ link: arca_link, _ name: TapName, _ others: [SharedInterface.Tap],
     _ addresses: [arca_address], _ routes: [arca_route]
   ) throws(RuntimeError) {
-    guard taps.count < HostNetwork.interfacesMax else {
+    // One place is the pod's link's.
+    let interfacesMax = HostNetwork.interfacesMax - 1
+    guard taps.count < interfacesMax else {
       throw RuntimeError(
-        .unsupported, "network: more than \(HostNetwork.interfacesMax) interfaces")
+        .unsupported, "network: more than \(interfacesMax) interfaces")
     }
     // SAFETY: the string lives through the call.
     let index = try Self.check(
@@ -129,8 +162,7 @@ struct EngineNetwork {
       SharedInterface.Tap(name: name, index: Int32(index)), wire: link.index, others: others)
     let hardware = Self.bytes(of: link.mac).prefix(6)
     taps.append(name.text)
-    hardwareAddresses.append(
-      hardware.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined(separator: ":"))
+    hardwareAddresses.append(Self.text(hardware: Array(hardware)))
     let place = UInt32(host.interfaces.count)
     host.interfaces.append(
       HostNetwork.Interface(

@@ -75,7 +75,7 @@ enum SharedInterface {
   static func forget(_ tap: Tap, wires: [Int32]) throws(RuntimeError) {
     let priorities =
       tap.name.place == 0 ? [neighbors, neighbors + 1, rest] : [copies + Int32(tap.name.place)]
-    for wire in wires {
+    for wire in wires where !tap.name.isPodLink {
       try EngineNetwork.check(arca_ingress_open(wire), "filters")
       for priority in priorities {
         try EngineNetwork.check(

@@ -8,6 +8,16 @@ package struct TapName: Equatable {
   package let interface: Int
   package let launcher: Int32
 
+  /// Above every ``HostNetwork/interfacesMax``, and one digit.
+  private static let podLink = 9
+
+  /// The end of the link of a pod's TEEs.
+  package init(podLinkAt place: Int, launcher: Int32) {
+    self.init(place: place, interface: Self.podLink, launcher: launcher)
+  }
+
+  package var isPodLink: Bool { interface == Self.podLink }
+
   package init(place: Int, interface: Int, launcher: Int32) {
     self.place = place
     self.interface = interface

@@ -39,6 +39,8 @@ int arca_routes(struct arca_route *routes, int max);
 // Makes a tap that stays and that processes of root may open without a capability. EBUSY: it is in
 // use. Returns its index.
 int arca_tap_make(const char *name, uint32_t mtu);
+// Makes the bridge `name` where there is none, and interface `index` a port of it.
+int arca_bridge_attach(const char *name, int index);
 // Removes an interface; one that is not there is fine.
 int arca_link_remove(int index);
 

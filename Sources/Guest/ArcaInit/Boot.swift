@@ -70,8 +70,16 @@ private func runWorkload(
   try ContainerEnvironment.write(input.files)
   try volumes.mount()
   defer { volumes.close() }
+  let link = try input.network.flatMap { (network) throws(InitError) in
+    try Network.takeOver(network)
+  }
+  if let pod = manifest.pod {
+    guard let link else {
+      throw InitError(.hostInput, "pod: the host gives no link to its members")
+    }
+    try link.join(pod, secret: try secrets.forPod(pod))
+  }
   try secrets.place(into: &manifest, isEnclave: false)
-  if let network = input.network { try Network.takeOver(network) }
   // Before the workload's PID namespace, so that neither sees the other, and before its pipes.
   let localAddress = try LocalAddress.start(manifest, order.broker, order.provider)
   let streams: Streams
@@ -104,6 +112,7 @@ private func loadModules(
   if !manifest.volumes.isEmpty { parts.append("volumes") }
   if !input.folders.isEmpty { parts.append("folders") }
   if input.network != nil { parts.append("network") }
+  if manifest.pod?.key != nil { parts.append("pod") }
   try Modules.load(parts: parts)
 }
 

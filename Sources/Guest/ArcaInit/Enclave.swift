@@ -49,6 +49,7 @@ enum Enclave {
         manifest.rootFilesystem.encryptionKey != nil
       ),
       ("volumes", .manifest, !manifest.volumes.isEmpty),
+      ("pod", .manifest, manifest.pod != nil),
       ("workloadMay", .manifest, !manifest.workloadMay.allowsNothing),
       ("terminal", .hostInput, input.terminal != nil),
       ("network", .hostInput, input.network != nil),

@@ -17,8 +17,8 @@ struct Secrets {
   ) throws(InitError) {
     var resources: [String] = []
     let named =
-      [manifest.rootFilesystem.encryptionKey].compactMap { $0 } + manifest.volumes.map { $0.key }
-      + manifest.secrets.map { $0.resource }
+      [manifest.rootFilesystem.encryptionKey, manifest.pod?.key].compactMap { $0 }
+      + manifest.volumes.map { $0.key } + manifest.secrets.map { $0.resource }
     for name in named where !resources.contains(where: { same($0.utf8, name.utf8) }) {
       resources.append(name)
     }
@@ -57,6 +57,15 @@ struct Secrets {
   /// The content of a resource that was fetched; to be wiped by the caller too.
   subscript(resource: String) -> [UInt8]? {
     held.first { same($0.resource.utf8, resource.utf8) }?.content
+  }
+
+  /// What the keys of a pod's members are derived from, or nil where they have none.
+  func forPod(_ pod: Pod) throws(InitError) -> [UInt8]? {
+    guard let key = pod.key else { return nil }
+    guard let secret = self[key], secret.count >= Pod.keyBytesMin else {
+      throw InitError(.secret, "\(key): a pod's key needs \(Pod.keyBytesMin) bytes or more")
+    }
+    return secret
   }
 
   /// Puts each secret where `manifest` says, and wipes all that is left.

@@ -93,9 +93,27 @@ int arca_ext4_resize(const char *path, uint64_t blocks);
 int arca_interface_up(const uint8_t *mac, const char *name, uint32_t mtu);
 // Addresses have 4 or 16 bytes.
 int arca_address_add(int index, const uint8_t *address, size_t count, unsigned prefix);
-// `gateway` has as many bytes as the destination, or is NULL.
-int arca_route_add(int index, const uint8_t *destination, size_t count, unsigned prefix,
-                   const uint8_t *gateway);
+enum { ARCA_TABLE_LOCAL = 255, ARCA_TABLE_MAIN = 254 };
+// `gateway` and `source` have as many bytes as the destination, or are NULL.
+int arca_route_add(int index, uint32_t table, const uint8_t *destination, size_t count,
+                   unsigned prefix, const uint8_t *gateway, const uint8_t *source);
+// Which table says where IPv4 packets go (ip-rule(8)), lower priorities first; table 0: nowhere.
+// With `is_outgoing` packets that begin here alone; port 0 is any.
+int arca_rule_add(uint32_t priority, uint32_t table, int is_outgoing, const uint8_t *destination,
+                  unsigned prefix, uint16_t port);
+// Removes the first rule, by which local addresses come before all else.
+int arca_rule_remove_first(void);
+// Lets packets with addresses of 127.0.0.0/8 in and out at an interface.
+int arca_interface_admit_loopback(int index);
+
+// WireGuard; keys have 32 bytes.
+// Makes an interface, up, and returns its index.
+int arca_wireguard_make(const char *name, uint32_t mtu);
+// The public key of a private one, which the interface has then.
+int arca_wireguard_public_key(int index, const uint8_t *private_key, uint8_t *public_key);
+// Gives the interface its port, its key, and its one peer at an IPv4 address.
+int arca_wireguard_set(int index, uint16_t port, const uint8_t *private_key,
+                       const uint8_t *peer_key, const uint8_t *peer_address, uint16_t peer_port);
 
 // Processes and descriptors.
 int arca_pipe(int *reading, int *writing);

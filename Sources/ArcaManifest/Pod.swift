@@ -1,0 +1,53 @@
+import ArcaBytes
+
+/// The TEEs of a pod whose `localhost` is joined, port by port (docs/oci-runtime.md, "Pods").
+public struct Pod: Sendable, Equatable {
+  /// How many members a pod has at least and at most.
+  public static let members = 2...8
+  /// How many ports one member may serve.
+  public static let portsMax = 32
+  /// The fewest bytes of the resource that ``key`` names.
+  public static let keyBytesMin = 32
+
+  /// Which of the members this workload is, from 0.
+  public var place: Int
+  /// For each member the TCP and UDP ports of the pod's 127.0.0.1 at which it listens; no port is
+  /// served by two.
+  public var ports: [[UInt16]]
+  /// The key broker's resource (`kbs:///repository/type/tag`) from which the members' WireGuard keys
+  /// are derived, or nil where they speak in clear.
+  public var key: String?
+
+  /// A pod of these parts.
+  public init(place: Int, ports: [[UInt16]], key: String? = nil) {
+    self.place = place
+    self.ports = ports
+    self.key = key
+  }
+
+  init(_ source: FieldReader) throws(ManifestError) {
+    var fields = source
+    place = Int(try fields.unsigned("place", max: UInt64(Self.members.upperBound - 1)))
+    ports = []
+    var taken: [UInt16] = []
+    for member in try fields.array("ports", max: Self.members.upperBound) {
+      guard case .array(let values) = member, values.count <= Self.portsMax else {
+        throw fields.fault(.value, "ports")
+      }
+      var served: [UInt16] = []
+      for value in values {
+        guard case .unsigned(let number) = value, let port = UInt16(exactly: number), port > 0,
+          !taken.contains(port)
+        else { throw fields.fault(.value, "ports") }
+        taken.append(port)
+        served.append(port)
+      }
+      ports.append(served)
+    }
+    guard Self.members.contains(ports.count), place < ports.count else {
+      throw fields.fault(.value, "place")
+    }
+    key = try fields.optionalResource("key")
+    try fields.expectEnd()
+  }
+}
