@@ -20,6 +20,8 @@ TEST_PACKAGES := aardvark-dns busybox-static catatonit chromium conmon container
   softhsm2 spin strace uidmap
 # Debian 13 has Docker's client in a package of its own.
 TEST_PACKAGES += $(shell . /etc/os-release; [ "$${VERSION_ID:-99}" -lt 13 ] || echo docker-cli)
+# Nor virtiofsd, which Debian 12's QEMU brings.
+RUNTIME_PACKAGES += $(shell . /etc/os-release; [ "$${VERSION_ID:-99}" -lt 13 ] || echo virtiofsd)
 # Another package may have brought it, and then Debian's cannot be installed.
 TEST_PACKAGES += $(shell command -v kubectl >/dev/null || echo kubernetes-client)
 PACKAGES := $(BUILD_PACKAGES) $(GUEST_PACKAGES) $(RELEASE_PACKAGES) $(RUNTIME_PACKAGES) \

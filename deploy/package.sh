@@ -88,7 +88,7 @@ Section: admin
 Priority: optional
 Installed-Size: $(du -sk --apparent-size "$root/usr" | cut -f1)
 Depends: $(printf '%s, ' "${depends[@]}")$libraries
-Recommends: ca-certificates
+Recommends: ca-certificates, virtiofsd | qemu-system-common
 Suggests: podman
 Description: OCI containers, each in a trusted execution environment of its own
  arca runs ordinary OCI containers on machines that nobody has to trust: inside

@@ -87,26 +87,26 @@ extension Installation {
 
   /// Refuses to hand secrets to a guest whose kernel cannot show them to it.
   func requireLaunchSecrets() throws(RuntimeError) {
-    try requireKernel(
-      with: "efi_secret", or: "CONFIG_EFI_SECRET=y",
-      "secrets at the launch: the guest's kernel has no efi_secret, as Debian's cloud kernels do "
-        + "not; `make guest-kernel` builds one that has")
-  }
-
-  /// Refuses to share folders with a guest whose kernel cannot mount them.
-  func requireFolderSharing() throws(RuntimeError) {
-    try requireKernel(
-      with: "9p", or: "CONFIG_9P_FS=y",
-      "folders of the host: the guest's kernel has no 9p, as Debian's cloud kernels do not; "
-        + "`make guest-kernel` builds one that has, and hostMay.writeFiles copies small files")
-  }
-
-  private func requireKernel(
-    with module: String, or option: String, _ refusal: String
-  ) throws(RuntimeError) {
     let release = try release()
-    guard release.modules.contains(module) || release.kernelOptions?.contains(option) == true
-    else { throw RuntimeError(.unsupported, refusal) }
+    guard
+      release.modules.contains("efi_secret")
+        || release.kernelOptions?.contains("CONFIG_EFI_SECRET=y") == true
+    else {
+      throw RuntimeError(
+        .unsupported,
+        "secrets at the launch: the guest's kernel has no efi_secret, as Debian's cloud kernels "
+          + "do not; `make guest-kernel` builds one that has")
+    }
+  }
+
+  /// Refuses to share folders where nothing can serve them.
+  func requireFolderSharing() throws(RuntimeError) {
+    guard FolderServer.programs.contains(where: { isAccessible($0, X_OK) }) else {
+      throw RuntimeError(
+        .installation,
+        "folders of the host: found none of \(FolderServer.programs.joined(separator: ", ")); "
+          + "install virtiofsd, which in Debian 12 comes with qemu-system-x86")
+    }
   }
 }
 

@@ -181,12 +181,17 @@ private let systemCalls: [String] = [
   "tkill", "umask", "uname", "unlink", "unlinkat", "vfork", "wait4", "waitid", "write", "writev",
 ]
 
-/// What QEMU calls besides, to serve a folder to the guest.
+/// What virtiofsd calls besides, to serve a folder to the guest.
 private let folderCalls: [String] = [
-  "chmod", "fchmod", "fchmodat", "fchmodat2", "fchown", "fchownat", "fgetxattr", "flistxattr",
-  "fremovexattr", "fsetxattr", "lchown", "lgetxattr", "linkat", "llistxattr", "lremovexattr",
-  "lsetxattr", "mkdirat", "mknodat", "symlinkat", "utimensat",
+  "accept", "chroot", "copy_file_range", "fchmod", "fchmodat", "fchmodat2", "fchown", "fchownat",
+  "fgetxattr", "flistxattr", "fremovexattr", "fsetxattr", "getdents", "getxattr", "linkat",
+  "listxattr", "mkdirat", "mknodat", "openat2", "removexattr", "sched_getattr", "sched_setattr",
+  "setxattr", "symlinkat", "syncfs", "unshare", "utimensat",
 ]
 
-/// What lets QEMU give a shared folder's files the owners and modes that the workload asks for.
-private let folderCapabilities = ["CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID"]
+/// What lets virtiofsd keep to the folder, and make files of the owners and modes that the workload
+/// asks for; QEMU is started without them.
+private let folderCapabilities = [
+  "CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID", "CAP_MKNOD", "CAP_SETFCAP",
+  "CAP_SETGID", "CAP_SETPCAP", "CAP_SETUID", "CAP_SYS_CHROOT",
+]

@@ -24,10 +24,13 @@ struct OuterRoot {
   private let launcher: String
   /// What builds enclaves, where Gramine is installed: its libraries have to be there.
   private let enclaveLoader: String?
+  /// What serves shared folders, where it is installed.
+  private let folderServer: String?
 
   init(_ installation: Installation) {
     base = installation.data + "/vmm"
     enclaveLoader = Gramine.find(for: .sgx).map { "\($0.folder)/\(GramineParts(.sgx).loader)" }
+    folderServer = FolderServer.programs.first { isAccessible($0, X_OK) }
     launcher = installation.launcher
   }
 
@@ -53,7 +56,9 @@ struct OuterRoot {
         return nil
       }
     }
-    if let enclaveLoader, !lines.contains(where: { $0 == stamp(enclaveLoader) }) { return nil }
+    for part in [enclaveLoader, folderServer].compactMap(\.self) {
+      guard lines.contains(where: { $0 == stamp(part) }) else { return nil }
+    }
     let root = base + "/" + name
     return isAccessible(root, F_OK) ? root : nil
   }
@@ -75,7 +80,7 @@ struct OuterRoot {
     }
     let programs =
       [launcher, vmm] + Self.modules.filter { stamp($0) != nil }
-      + [enclaveLoader].compactMap(\.self)
+      + [enclaveLoader, folderServer].compactMap(\.self)
     var sources = programs + BootedFiles.simulatedFirmwarePaths
     for path in try libraries(of: programs) where !sources.contains(path) {
       sources.append(path)

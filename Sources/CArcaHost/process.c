@@ -41,17 +41,22 @@ static int place(const int *descriptors, int count) {
   return 0;
 }
 
+static int drop_capabilities(uint64_t dropped) {
+  struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+  struct __user_cap_data_struct data[2];
+  if (syscall(SYS_capget, &header, data) != 0) return -errno;
+  for (int i = 0; i < 2; i++) {
+    data[i].effective &= ~(uint32_t)(dropped >> (32 * i));
+    data[i].permitted &= ~(uint32_t)(dropped >> (32 * i));
+  }
+  return syscall(SYS_capset, &header, data) == 0 ? 0 : -errno;
+}
+
 // What entering the root and ending the child takes stays with the caller: with it, the child could
 // leave the root, or reach the caller's own through /proc.
 static int enter(const char *root) {
   if (chroot(root) != 0 || chdir("/") != 0) return -errno;
-  struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-  struct __user_cap_data_struct data[2];
-  if (syscall(SYS_capget, &header, data) != 0) return -errno;
-  uint32_t dropped = 1u << CAP_SYS_CHROOT | 1u << CAP_KILL;
-  data[0].effective &= ~dropped;
-  data[0].permitted &= ~dropped;
-  return syscall(SYS_capset, &header, data) == 0 ? 0 : -errno;
+  return drop_capabilities(1u << CAP_SYS_CHROOT | 1u << CAP_KILL);
 }
 
 static int prepare(const int *descriptors, int count, int flags, const char *root,
@@ -70,6 +75,10 @@ static int prepare(const int *descriptors, int count, int flags, const char *roo
   if (result != 0) return result;
   if (root != NULL) {
     result = enter(root);
+    if (result != 0) return result;
+  }
+  if (flags & ARCA_SPAWN_WITHOUT_CAPABILITIES) {
+    result = drop_capabilities(~0ull);
     if (result != 0) return result;
   }
   sigset_t none;

@@ -12,14 +12,8 @@ struct KernelModules {
     // A kernel that has all within itself (guest/kernel.config) loads nothing.
     if Disk.find(folder, { $0.contains(".ko") }).isEmpty { return }
     var loaded: Set<String> = []
-    let lines = text.split(separator: "\n").map { line in
-      line.prefix { $0 != "#" }.split(separator: " ").map(String.init)
-    }
-    let absent = Set(
-      lines.filter { $0.first.map { Self.file($0, in: folder) == nil } ?? false }
-        .flatMap { $0.filter { $0.hasPrefix("?") } })
-    for line in lines where absent.isDisjoint(with: line) {
-      let words = line.map { $0.hasPrefix("?") ? "+" + $0.dropFirst() : $0 }
+    for line in text.split(separator: "\n") {
+      let words = line.prefix { $0 != "#" }.split(separator: " ").map(String.init)
       guard let name = words.first else { continue }
       guard let file = Self.file(name, in: folder) else {
         throw BuildError(.module, "the kernel has no module \(name)")

@@ -3,7 +3,9 @@
 #
 #   ARCA              the program (default: out/bin/arca)
 #   ARCA_NETWORK_MIB  how much goes in each direction of each network (default: 32)
+#   ARCA_NETWORK_MTUS the largest packets of these networks (default: 1280 9000)
 #   ARCA_SOAK_CYCLES  how many create/start/kill/delete cycles the soak makes (default: 30)
+#   ARCA_TEST_SECONDS how long one command may take (default: 90)
 #   ARCA_TEST_IMAGES  where images are kept (default: ~/.cache/arca/test-images)
 #
 # The engines are those of Debian (podman, containerd, Docker), run in a network and a mount namespace of
@@ -45,7 +47,7 @@ fail() {
 expect() {
   local status=$1 output=$2 found code
   shift 2
-  found=$(timeout 90 "$@" 2>"$work/stderr" </dev/null)
+  found=$(timeout "${ARCA_TEST_SECONDS:-90}" "$@" 2>"$work/stderr" </dev/null)
   code=$?
   [ "$code" = "$status" ] || fail "$*: status $code, expected $status: $(tail -2 "$work/stderr")"
   # shellcheck disable=SC2053
@@ -56,7 +58,7 @@ expect() {
 refused() {
   local text=$1
   shift
-  timeout 90 "$@" >"$work/stderr" 2>&1 </dev/null && fail "$*: was not refused"
+  timeout "${ARCA_TEST_SECONDS:-90}" "$@" >"$work/stderr" 2>&1 </dev/null && fail "$*: was not refused"
   grep -qF -- "$text" "$work/stderr" ||
     fail "$*: expected '$text', found: $(tail -2 "$work/stderr")"
 }
@@ -139,7 +141,7 @@ test_podman() {
   grep -qx err "$work/stderr" || fail "standard error did not arrive"
   expect 0 '1000 /tmp' "$p" run --rm --network none -u 1000 -w /tmp "$name" \
     sh -c 'echo $(id -u) $PWD'
-  found=$(echo data | timeout 90 "$p" run --rm -i --network none "$name" cat)
+  found=$(echo data | timeout "${ARCA_TEST_SECONDS:-90}" "$p" run --rm -i --network none "$name" cat)
   [ "$found" = data ] || fail "standard input: found '$found'"
   expect 0 '*' python3 "$here/terminal.py" "$p" run -it --rm --network none "$name" \
     sh -c "echo ready; exec sh"
@@ -174,6 +176,17 @@ test_podman() {
   refused 'hostMay.execute' "$p" exec two ls
   expect 0 '*' "$p" kill two
   expect 0 '*' "$p" rm -f two
+  # A folder of the host and a named volume, where the owner allows them; what was written is there again.
+  mkdir "$work/shared" && echo text > "$work/shared/file"
+  podman volume create data >/dev/null || fail "podman volume create"
+  local volumes=(--annotation 'dev.arca.share-folders=/shared /data' -v "$work/shared:/shared" -v data:/data)
+  expect 0 text "$p" run --rm --network none "${volumes[@]}" "$name" \
+    sh -c 'cat /shared/file; echo back > /shared/made; echo kept > /data/kept; busybox chown 7:8 /data/kept'
+  expect 0 '7 8 kept' "$p" run --rm --network none "${volumes[@]}" "$name" \
+    sh -c 'echo $(busybox stat -c "%u %g" /data/kept) $(cat /data/kept)'
+  [ "$(cat "$work/shared/made")" = back ] || fail "what was written to a folder is not there"
+  expect 1 '*' "$p" run --rm --network none --annotation dev.arca.share-folders=/shared \
+    -v "$work/shared:/shared:ro" "$name" sh -c 'echo no > /shared/other'
   refused '--network host' "$p" run --rm --network host "$name" true
   refused 'hostMay: {writeFiles' "$p" run --rm --network none -v /etc:/data "$name" true
   refused 'a device of the host' "$p" run --rm --network none --device /dev/null:/dev/x "$name" true
@@ -188,7 +201,7 @@ test_network() {
   sysctl -qw net.ipv6.conf.all.forwarding=1 net.ipv4.ip_forward=1
   ip address add "$address/128" dev lo nodad
   serve=$(cat "$here/transfer.py")
-  for mtu in 1280 9000; do
+  for mtu in ${ARCA_NETWORK_MTUS:-1280 9000}; do
     podman network create --ipv6 --subnet 10.98.0.0/24 --subnet fd00:98::/64 -o mtu=$mtu "mtu$mtu" >/dev/null ||
       fail "podman network create"
     expect 0 '*' "$p" run -d --name server --network "mtu$mtu" -p 127.0.0.1:8095:80 -p "[$address]:8095:80" \
@@ -356,7 +369,7 @@ test_docker() {
   grep -qx err "$work/stderr" || fail "standard error did not arrive"
   expect 0 '1000 /tmp' "${run[@]}" --rm --network none -u 1000 -w /tmp "$name" \
     sh -c 'echo $(id -u) $PWD'
-  found=$(echo data | timeout 90 "${run[@]}" --rm -i --network none "$name" cat)
+  found=$(echo data | timeout "${ARCA_TEST_SECONDS:-90}" "${run[@]}" --rm -i --network none "$name" cat)
   [ "$found" = data ] || fail "standard input: found '$found'"
   expect 0 '*' python3 "$here/terminal.py" "${run[@]}" -it --rm --network none "$name" \
     sh -c "echo ready; exec sh"

@@ -45,6 +45,9 @@ public struct QEMUOptions: Sendable {
   /// Whether QEMU waits, before the guest's first instruction, until its monitor says go on.
   var waitsForOwner: Bool { launch.kind.format == .launchMeasurement }
 
+  /// How many folders of the host the guest mounts.
+  var folders: Int { launch.folders }
+
   /// The argument vector, program first.
   ///
   /// q35 because microvm boots unreliably under TCG and SNP and TDX need q35 as well; everything
@@ -88,13 +91,11 @@ public struct QEMUOptions: Sendable {
     ]
   }
 
-  /// QEMU itself serves the folder, with the owners that the workload gives its files.
+  /// The device of a folder that ``FolderServer`` serves.
   private func sharedFolder(_ index: Int) -> [String] {
     [
-      "-fsdev",
-      "local,id=folder\(index),path=\(OuterPath.folder(index)),security_model=passthrough,"
-        + "multidevs=remap",
-      "-device", "virtio-9p-pci,fsdev=folder\(index),mount_tag=folder-\(index)" + virtio,
+      "-chardev", "socket,id=folder\(index),path=\(FolderServer.socket(index))",
+      "-device", "vhost-user-fs-pci,chardev=folder\(index),tag=folder-\(index)" + virtio,
     ]
   }
 
@@ -116,7 +117,8 @@ public struct QEMUOptions: Sendable {
 
   private var machine: String {
     switch launch.kind {
-    case .sgx, .simulatedSNP, .simulatedTDX, .simulatedSGX: ""
+    case .sgx, .simulatedSNP, .simulatedTDX, .simulatedSGX:
+      launch.folders > 0 ? ",memory-backend=ram" : ""
     // The backend lets QEMU share what is not private; see ``confidential``.
     case .snp, .sevES, .sev: ",confidential-guest-support=tee,memory-backend=ram"
     // Of the interrupt controllers, a TD's own APIC alone is the kernel's (QEMU, tdx.rst).
@@ -138,11 +140,14 @@ public struct QEMUOptions: Sendable {
 
   /// The TEE itself, its memory and its firmware.
   private var confidential: [String] {
-    guard let hardware = launch.hardware, !launch.kind.isSimulated else { return [] }
     let memory = [
       "-object",
       "memory-backend-memfd,id=ram,size=\(launch.memoryMiB)M,share=on,prealloc=off",
     ]
+    guard let hardware = launch.hardware, !launch.kind.isSimulated else {
+      // The folders' servers read and write it.
+      return launch.folders > 0 ? memory : []
+    }
     let tee: String
     switch launch.kind {
     case .snp: tee = snpGuest(hardware)

@@ -11,7 +11,7 @@ package struct VMM {
   /// QEMU's monitor, where the launch waits for its owner.
   let monitor: Int32?
 
-  /// Executes QEMU, which dies with the caller.
+  /// Executes QEMU and what serves it folders, all of which die with the caller.
   init(_ options: QEMUOptions) throws(TEEError) {
     let (channel, channelInside) = try System.socketPair()
     let (console, consoleInside) = try System.socketPair()
@@ -21,12 +21,13 @@ package struct VMM {
       close(channelInside)
       close(consoleInside)
     }
+    for index in 0..<options.folders { try FolderServer.start(index, log: consoleInside) }
     do {
       pid = try System.spawn(
         options.arguments, environment: ["PATH=/usr/bin", "LC_ALL=C"],
         descriptors: [-1, consoleInside, consoleInside, channelInside, consoleInside]
           + (monitors.map { [$0.1] } ?? []),
-        flags: Int(ARCA_SPAWN_DIE_WITH_PARENT))
+        flags: Int(ARCA_SPAWN_DIE_WITH_PARENT) | Int(ARCA_SPAWN_WITHOUT_CAPABILITIES))
     } catch {
       throw TEEError(.vmm, "QEMU: \(error.detail)", systemError: error.systemError)
     }

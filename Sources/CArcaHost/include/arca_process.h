@@ -10,6 +10,8 @@ enum {
   ARCA_SPAWN_DIE_WITH_PARENT = 2,
   // The child has a mount namespace without /sys/fs/cgroup/unified (see arca_spawn).
   ARCA_SPAWN_HIDE_UNIFIED_CGROUP = 4,
+  // The child has no capability; where no_new_privs is set, the program gets none either.
+  ARCA_SPAWN_WITHOUT_CAPABILITIES = 8,
 };
 
 // Runs the program `path` with `argv` and `envp`; descriptor i of the child is `descriptors[i]` of

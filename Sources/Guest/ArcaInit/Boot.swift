@@ -110,7 +110,6 @@ private func loadModules(
   var parts: [String] = []
   if manifest.rootFilesystem.encryptionKey != nil { parts.append("encryption") }
   if !manifest.volumes.isEmpty { parts.append("volumes") }
-  if !input.folders.isEmpty { parts.append("folders") }
   if input.network != nil { parts.append("network") }
   if manifest.pod?.key != nil { parts.append("pod") }
   try Modules.load(parts: parts)

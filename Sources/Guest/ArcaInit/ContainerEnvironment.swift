@@ -90,8 +90,8 @@ enum ContainerEnvironment {
   static func mount(_ folders: [HostFolder]) throws(InitError) {
     for (index, folder) in folders.enumerated() {
       try mount(
-        "folder-\(index)", folder.path, "9p", strict | (folder.isReadOnly ? ARCA_MS_RDONLY : 0),
-        "trans=virtio,version=9p2000.L,cache=mmap")
+        "folder-\(index)", folder.path, "virtiofs",
+        strict | (folder.isReadOnly ? ARCA_MS_RDONLY : 0))
     }
   }
 
