@@ -82,10 +82,14 @@ extension InitError {
     case .size: self.init(.evidence, "\(source): evidence is empty or too large")
     }
   }
+}
 
-  /// Why what was given as evidence is none.
-  init(_ error: EvidenceError) {
-    self.init(
+/// Reads what was given as evidence.
+func attempt<Value>(
+  _ call: @autoclosure () throws(EvidenceError) -> Value
+) throws(InitError) -> Value {
+  do { return try call() } catch {
+    throw InitError(
       .evidence, "what was given as evidence is none: \(error.field), at byte \(error.offset)")
   }
 }
@@ -185,14 +189,10 @@ func checkIdentity(
   }
   let evidence = try provider.report(nonce, over: channel)
   let identity: Identity
-  do throws(EvidenceError) {
-    switch provider {
-    case .simulated(let format): identity = try Identity(evidence, format)
-    case .hardware(.tdxQuote), .commandLine: identity = try Identity(ofTrustDomain: module)
-    case .hardware(let format): identity = try Identity(evidence, format)
-    }
-  } catch {
-    throw InitError(error)
+  switch provider {
+  case .simulated(let format): identity = try attempt(Identity(evidence, format))
+  case .hardware(.tdxQuote), .commandLine: identity = try attempt(Identity(ofTrustDomain: module))
+  case .hardware(let format): identity = try attempt(Identity(evidence, format))
   }
   guard same(identity.reportData, nonce) else {
     throw InitError(

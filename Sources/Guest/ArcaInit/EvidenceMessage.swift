@@ -29,16 +29,10 @@ extension EvidenceProvider {
   }
 
   private static func snpMessage(_ evidence: [UInt8]) throws(InitError) -> [UInt8] {
-    let report: SNPReportForm
-    var entries: [SNPCertificateTable.Entry] = []
-    do throws(EvidenceError) {
-      report = try SNPReportForm(Array(evidence.prefix(SNPReportForm.byteCount)))
-      // What vouches for the report is the host's, and only the broker judges it.
-      let table = Array(evidence.dropFirst(SNPReportForm.byteCount))
-      if !table.isEmpty { entries = try SNPCertificateTable(table).entries }
-    } catch {
-      throw InitError(error)
-    }
+    let report = try attempt(SNPReportForm(Array(evidence.prefix(SNPReportForm.byteCount))))
+    // What vouches for the report is the host's, and only the broker judges it.
+    let table = Array(evidence.dropFirst(SNPReportForm.byteCount))
+    let entries = table.isEmpty ? [] : try attempt(SNPCertificateTable(table)).entries
     do {
       return try Attestation.report(report, certificates: entries)
     } catch {

@@ -11,7 +11,7 @@ public struct JSONReader: Sendable {
   public internal(set) var offset = 0
   // Right after an opening bracket no comma is due. Every other state demands one, so a single
   // flag serves all levels.
-  private var isFirst = false
+  var isFirst = false
 
   /// Reads from the first byte of `bytes`.
   public init(_ bytes: [UInt8]) { self.bytes = bytes }
@@ -29,12 +29,6 @@ public struct JSONReader: Sendable {
     guard !bytes[name].contains(0x5C) else { throw error("member name") }
     try expect(0x3A, ":")
     return name
-  }
-
-  /// Enters an array.
-  public mutating func beginArray() throws(EvidenceError) {
-    try expect(0x5B, "[")
-    isFirst = true
   }
 
   /// Whether the array has another element; leaves the array where it has none.
@@ -74,16 +68,12 @@ public struct JSONReader: Sendable {
       throw EvidenceError(.tooLarge, "JSON depth", at: offset)
     }
     guard offset < bytes.count else { throw error("value") }
-    switch bytes[offset] {
-    case 0x7B:
-      try beginObject()
-      while try nextName() != nil {
-        skipSpace()
-        try skipValue(depth: depth + 1)
-      }
-    case 0x5B:
-      try beginArray()
-      while try nextElement() {
+    let kind = bytes[offset]
+    switch kind {
+    case 0x7B, 0x5B:
+      offset += 1
+      isFirst = true
+      while try kind == 0x7B ? nextName() != nil : nextElement() {
         skipSpace()
         try skipValue(depth: depth + 1)
       }
@@ -129,7 +119,7 @@ public struct JSONReader: Sendable {
     throw error("string")
   }
 
-  private mutating func expect(_ byte: UInt8, _ what: StaticString) throws(EvidenceError) {
+  mutating func expect(_ byte: UInt8, _ what: StaticString) throws(EvidenceError) {
     skipSpace()
     guard offset < bytes.count, bytes[offset] == byte else { throw error(what) }
     offset += 1

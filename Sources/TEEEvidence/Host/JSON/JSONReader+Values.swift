@@ -9,6 +9,12 @@ extension JSONReader {
     return key
   }
 
+  /// Enters an array.
+  public mutating func beginArray() throws(EvidenceError) {
+    try expect(0x5B, "[")
+    isFirst = true
+  }
+
   /// Reads a string; its bytes, without quotes, may not contain an escape.
   public mutating func plainString() throws(EvidenceError) -> ArraySlice<UInt8> {
     let inside = try stringRange()
