@@ -18,32 +18,29 @@ let embedded: [SwiftSetting] =
     .unsafeFlags(["-wmo", "-Osize", "-Xfrontend", "-function-sections"]),
   ]
 
-// What only hosts and verifiers do with formats that both ends know.
-func hostOnly(_ files: String...) -> [String] { isGuest ? files : [] }
+// What only hosts and verifiers do with formats that both ends know is in folders of this name.
+let hostOnly = isGuest ? ["Host"] : []
 
 // Modules that both ends compile: no Foundation, no crypto, no system calls.
 func shared(_ settings: [SwiftSetting]) -> [Target] {
   [
+    .target(name: "ArcaBytes", exclude: hostOnly, swiftSettings: settings),
     .target(
-      name: "ArcaBytes", exclude: hostOnly("CBOR+Encode.swift"), swiftSettings: settings),
-    .target(name: "ArcaWire", dependencies: ["ArcaBytes"], swiftSettings: settings),
+      name: "ArcaWire", dependencies: ["ArcaBytes"], exclude: hostOnly, swiftSettings: settings),
     .target(
-      name: "ArcaManifest", dependencies: ["ArcaBytes"],
-      exclude: hostOnly("WorkloadManifest+Encode.swift", "HostInput+Encode.swift"),
+      name: "ArcaManifest", dependencies: ["ArcaBytes"], exclude: hostOnly,
       swiftSettings: settings),
     .target(
-      name: "TEEEvidence", dependencies: ["ArcaBytes"],
-      exclude: hostOnly(
-        "EventLog", "Quote/Quote.swift", "Quote/CertificationData.swift",
-        "SNP/SNPReport+Encode.swift"),
+      name: "TEEEvidence", dependencies: ["ArcaBytes"], exclude: hostOnly,
       swiftSettings: settings),
     .target(
       name: "ArcaAttester", dependencies: ["ArcaBytes", "TEEEvidence"], swiftSettings: settings),
   ]
 }
 
+let musl = "/usr/include/x86_64-linux-musl"
 let guestC: [String] = [
-  "-nostdlibinc", "-isystem", "/usr/include/x86_64-linux-musl", "-idirafter", "/usr/include",
+  "-nostdlibinc", "-isystem", musl, "-idirafter", "/usr/include",
   "-idirafter", "/usr/include/x86_64-linux-gnu", "-Os",
 ]
 
@@ -75,7 +72,7 @@ let guestTargets: [Target] =
         "CArcaTLS",
       ],
       path: "Sources/Guest/ArcaInit",
-      swiftSettings: embedded
+      swiftSettings: embedded + [.unsafeFlags(["-Xcc", "-isystem", "-Xcc", musl])]
     ),
   ]
 

@@ -1,5 +1,3 @@
-import ArcaBytes
-
 /// The attester's messages of the key broker protocol (CoCo KBS 0.4.0).
 public struct Attestation: Sendable {
   /// The broker's nonce as it came, base64.

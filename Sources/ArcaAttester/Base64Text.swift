@@ -8,8 +8,14 @@ public enum Base64Text {
     case url
   }
 
+  private static func digits(_ form: Form) -> [UInt8] {
+    Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789".utf8)
+      + Array((form == .url ? "-_" : "+/").utf8)
+  }
+
   /// The text of `bytes`.
   public static func encode(_ bytes: [UInt8], _ form: Form) -> [UInt8] {
+    let digits = digits(form)
     var text: [UInt8] = []
     text.reserveCapacity(bytes.count / 3 * 4 + 4)
     var held: UInt32 = 0
@@ -19,11 +25,11 @@ public enum Base64Text {
       bits += 8
       while bits >= 6 {
         bits -= 6
-        text.append(digit(UInt8(held >> bits & 63), form))
+        text.append(digits[Int(held >> bits & 63)])
       }
       held &= 0xff
     }
-    if bits > 0 { text.append(digit(UInt8(held << (6 - bits) & 63), form)) }
+    if bits > 0 { text.append(digits[Int(held << (6 - bits) & 63)]) }
     while form == .standard, text.count % 4 != 0 { text.append(UInt8(ascii: "=")) }
     return text
   }
@@ -32,6 +38,8 @@ public enum Base64Text {
   public static func decode<Text: BidirectionalCollection>(
     _ text: Text, _ form: Form
   ) -> [UInt8]? where Text.Element == UInt8 {
+    var values = [UInt32](repeating: 64, count: 256)
+    for (value, digit) in digits(form).enumerated() { values[Int(digit)] = UInt32(value) }
     var digits = text[...]
     if form == .standard {
       guard text.count % 4 == 0 else { return nil }
@@ -43,8 +51,9 @@ public enum Base64Text {
     var held: UInt32 = 0
     var bits: UInt32 = 0
     for byte in digits {
-      guard let value = value(byte, form) else { return nil }
-      held = held << 6 | UInt32(value)
+      let value = values[Int(byte)]
+      guard value < 64 else { return nil }
+      held = held << 6 | value
       bits += 6
       if bits >= 8 {
         bits -= 8
@@ -53,26 +62,5 @@ public enum Base64Text {
       }
     }
     return held == 0 ? bytes : nil
-  }
-
-  private static func digit(_ value: UInt8, _ form: Form) -> UInt8 {
-    switch value {
-    case 0..<26: UInt8(ascii: "A") + value
-    case 26..<52: UInt8(ascii: "a") + value - 26
-    case 52..<62: UInt8(ascii: "0") + value - 52
-    case 62: form == .url ? UInt8(ascii: "-") : UInt8(ascii: "+")
-    default: form == .url ? UInt8(ascii: "_") : UInt8(ascii: "/")
-    }
-  }
-
-  private static func value(_ digit: UInt8, _ form: Form) -> UInt8? {
-    switch digit {
-    case UInt8(ascii: "A")...UInt8(ascii: "Z"): return digit - UInt8(ascii: "A")
-    case UInt8(ascii: "a")...UInt8(ascii: "z"): return digit - UInt8(ascii: "a") + 26
-    case UInt8(ascii: "0")...UInt8(ascii: "9"): return digit - UInt8(ascii: "0") + 52
-    case form == .url ? UInt8(ascii: "-") : UInt8(ascii: "+"): return 62
-    case form == .url ? UInt8(ascii: "_") : UInt8(ascii: "/"): return 63
-    default: return nil
-    }
   }
 }

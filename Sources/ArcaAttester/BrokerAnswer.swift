@@ -44,14 +44,15 @@ public enum BrokerAnswer {
 enum JSONMembers {
   /// The JSON of the value of each of `names`; empty where there is none.
   static func values(_ names: [String], in json: [UInt8]) throws(AttesterError) -> [[UInt8]] {
-    let keys = names.map { JSONKey($0) }
     var values = [[UInt8]](repeating: [], count: names.count)
     do throws(EvidenceError) {
       var reader = JSONReader(json)
       try reader.beginObject()
-      while let key = try reader.nextKey() {
+      while let name = try reader.nextName() {
         let value = try reader.skipValue()
-        guard let index = keys.firstIndex(of: key) else { continue }
+        guard let index = names.firstIndex(where: { $0.utf8.elementsEqual(json[name]) }) else {
+          continue
+        }
         guard values[index].isEmpty else {
           throw EvidenceError(.invalid, "member given twice", at: value.lowerBound)
         }

@@ -1,3 +1,5 @@
+import ArcaBytes
+
 /// An answer of the key broker: HTTP/1.1 (RFC 9112) as far as a client of one server needs it.
 public struct HTTPResponse: Sendable {
   /// The most bytes of a head.
@@ -15,6 +17,7 @@ public struct HTTPResponse: Sendable {
 
 /// Reads one answer from bytes as they come.
 public struct HTTPResponseReader: Sendable {
+  private static let emptyLine: [UInt8] = [13, 10, 13, 10]
   private static let cookieName = Array("kbs-session-id=".utf8)
 
   private enum Length {
@@ -57,18 +60,13 @@ public struct HTTPResponseReader: Sendable {
 
   /// Where the head ends, without the empty line; nil until that has come.
   private func headEnd() throws(AttesterError) -> Int? {
-    var at = start
-    while at + 3 < pending.count {
-      if pending[at] == 13, pending[at + 1] == 10, pending[at + 2] == 13, pending[at + 3] == 10 {
-        guard at - start <= HTTPResponse.headBytesMax else { break }
-        return at
-      }
-      at += 1
+    let end = pending.indices.dropFirst(start).first {
+      pending[$0...].prefix(4).elementsEqual(Self.emptyLine)
     }
-    guard at - start < HTTPResponse.headBytesMax else {
+    guard (end ?? pending.count) - start <= HTTPResponse.headBytesMax else {
       throw AttesterError(.tooLarge, "HTTP head")
     }
-    return nil
+    return end
   }
 
   private mutating func readHead(_ end: Int) throws(AttesterError) {
@@ -76,7 +74,7 @@ public struct HTTPResponseReader: Sendable {
     start = end + 4
     let line = Array(lines.first ?? [])
     guard line.count >= 12, line[..<7].elementsEqual("HTTP/1.".utf8), line[8] == 0x20,
-      let status = Self.number(line[9..<12], radix: 10), status >= 100
+      let status = Digits.number(line[9..<12], digitsMax: 3), status >= 100
     else { throw AttesterError(.http, "status line") }
     var length: Length?
     var session: [UInt8]?
@@ -87,18 +85,16 @@ public struct HTTPResponseReader: Sendable {
       let name = line[..<colon].map { $0 >= 0x41 && $0 <= 0x5a ? $0 | 0x20 : $0 }
       let value = Array(line[(colon + 1)...].drop { $0 == 0x20 }.prefix { $0 != 0x20 })
       if name.elementsEqual("content-length".utf8) {
-        guard length == nil, let count = Self.number(value[...], radix: 10),
+        guard length == nil, let count = Digits.number(value, digitsMax: 8),
           count <= HTTPResponse.bodyBytesMax
         else { throw AttesterError(.http, "Content-Length") }
-        length = .known(count)
+        length = .known(Int(count))
       } else if name.elementsEqual("transfer-encoding".utf8) {
         guard length == nil, value.elementsEqual("chunked".utf8) else {
           throw AttesterError(.http, "Transfer-Encoding")
         }
         length = .chunked
-      } else if name.elementsEqual("set-cookie".utf8),
-        value.starts(with: Self.cookieName)
-      {
+      } else if name.elementsEqual("set-cookie".utf8), value.starts(with: Self.cookieName) {
         let text = value.dropFirst(Self.cookieName.count).prefix { $0 != UInt8(ascii: ";") }
         guard (1...128).contains(text.count), text.allSatisfy(Self.isCookieByte) else {
           throw AttesterError(.http, "Set-Cookie")
@@ -109,7 +105,7 @@ public struct HTTPResponseReader: Sendable {
     // An interim answer has no body, and the real one follows it.
     if status < 200 { return }
     guard let length else { throw AttesterError(.http, "no length of the body") }
-    head = (status, session, length)
+    head = (Int(status), session, length)
   }
 
   /// Moves whole chunks into the body; true once the last has come.
@@ -131,29 +127,12 @@ public struct HTTPResponseReader: Sendable {
         return false
       }
       let line = pending[start..<end].prefix { $0 != 13 && $0 != UInt8(ascii: ";") }
-      guard let size = Self.number(line, radix: 16), size <= HTTPResponse.bodyBytesMax else {
-        throw AttesterError(.http, "chunk's size")
-      }
+      guard let size = Digits.number(line, radix: 16, digitsMax: 8),
+        size <= HTTPResponse.bodyBytesMax
+      else { throw AttesterError(.http, "chunk's size") }
       start = end + 1
-      chunkBytes = size + 2
+      chunkBytes = Int(size) + 2
     }
-  }
-
-  private static func number(_ digits: ArraySlice<UInt8>, radix: Int) -> Int? {
-    guard (1...8).contains(digits.count) else { return nil }
-    var value = 0
-    for digit in digits {
-      let weight: Int
-      switch digit {
-      case 0x30...0x39: weight = Int(digit) - 0x30
-      case 0x41...0x46: weight = Int(digit) - 0x37
-      case 0x61...0x66: weight = Int(digit) - 0x57
-      default: return nil
-      }
-      guard weight < radix else { return nil }
-      value = value * radix + weight
-    }
-    return value
   }
 
   private static func isCookieByte(_ byte: UInt8) -> Bool {

@@ -1,3 +1,5 @@
+import ArcaBytes
+
 /// What a workload asks of the guest's local address, by the paths of CoCo's guest components.
 public enum LocalRequest: Sendable, Equatable {
   /// `/aa/evidence?runtime_data=…`: evidence over 1 to 64 bytes, padded with zeros to 64.
@@ -15,20 +17,13 @@ public enum LocalRequest: Sendable, Equatable {
   /// - Throws: ``AttesterError/Code/unsupported`` for another method or path, else
   ///   ``AttesterError/Code/http`` or ``AttesterError/Code/tooLarge``.
   public static func read(_ head: [UInt8]) throws(AttesterError) -> LocalRequest? {
-    guard let end = head.firstIndex(of: 10) else {
+    let lines = head.split(separator: 10, omittingEmptySubsequences: false)
+    let isWhole = lines.dropFirst().dropLast().contains { $0.allSatisfy { $0 == 13 } }
+    guard isWhole else {
       guard head.count < headBytesMax else { throw AttesterError(.tooLarge, "request") }
       return nil
     }
-    var at = end
-    while true {
-      guard let next = head[(at + 1)...].firstIndex(of: 10) else {
-        guard head.count < headBytesMax else { throw AttesterError(.tooLarge, "request") }
-        return nil
-      }
-      if head[(at + 1)..<next].allSatisfy({ $0 == 13 }) { break }
-      at = next
-    }
-    let words = head[..<end].split(separator: 0x20)
+    let words = lines[0].split(separator: 0x20)
     guard words.count == 3, words[2].prefix(7).elementsEqual("HTTP/1.".utf8) else {
       throw AttesterError(.http, "request line")
     }
@@ -61,30 +56,18 @@ public enum LocalRequest: Sendable, Equatable {
       let parts = pair.split(separator: UInt8(ascii: "="), maxSplits: 1)
       guard parts.count == 2, parts[0].elementsEqual(name.utf8) else { continue }
       var bytes: [UInt8] = []
-      var at = parts[1].startIndex
-      while at < parts[1].endIndex {
-        var byte = parts[1][at]
+      var rest = parts[1]
+      while var byte = rest.popFirst() {
         if byte == UInt8(ascii: "%") {
-          guard parts[1].endIndex - at > 2, let high = hexadecimal(parts[1][at + 1]),
-            let low = hexadecimal(parts[1][at + 2])
+          guard let high = rest.popFirst().flatMap(Digits.value),
+            let low = rest.popFirst().flatMap(Digits.value)
           else { return nil }
           byte = high << 4 | low
-          at += 2
         }
         bytes.append(byte)
-        at += 1
       }
       return bytes
     }
     return nil
-  }
-
-  private static func hexadecimal(_ digit: UInt8) -> UInt8? {
-    switch digit {
-    case 0x30...0x39: digit - 0x30
-    case 0x41...0x46: digit - 0x37
-    case 0x61...0x66: digit - 0x57
-    default: nil
-    }
   }
 }

@@ -33,20 +33,10 @@ public struct ByteReader: Sendable {
     Array(try slice(count))
   }
 
-  /// Passes over `count` bytes.
-  public mutating func skip(_ count: Int) throws(BytesError) {
-    _ = try slice(count)
-  }
-
   /// Reads one byte.
   public mutating func u8() throws(BytesError) -> UInt8 {
     let one = try slice(1)
     return one[one.startIndex]
-  }
-
-  /// Reads a 16-bit little-endian integer.
-  public mutating func u16() throws(BytesError) -> UInt16 {
-    UInt16(truncatingIfNeeded: try little(2))
   }
 
   /// Reads a 32-bit little-endian integer.
@@ -69,9 +59,12 @@ public struct ByteReader: Sendable {
     guard remaining == 0 else { throw BytesError(.trailing, at: offset) }
   }
 
-  private mutating func little(_ count: Int) throws(BytesError) -> UInt64 {
-    var value: UInt64 = 0
-    for byte in try slice(count).reversed() { value = value << 8 | UInt64(byte) }
-    return value
+  mutating func little(_ count: Int) throws(BytesError) -> UInt64 {
+    try slice(count).littleEndian
   }
+}
+
+extension BidirectionalCollection where Element == UInt8 {
+  /// The number that these bytes are, at most 8, least significant first.
+  public var littleEndian: UInt64 { reversed().reduce(0) { $0 << 8 | UInt64($1) } }
 }

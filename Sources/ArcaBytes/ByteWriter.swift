@@ -12,21 +12,11 @@ public struct ByteWriter: Sendable {
   /// Appends one byte.
   public mutating func u8(_ value: UInt8) { bytes.append(value) }
 
-  /// Appends a 16-bit little-endian integer.
-  public mutating func u16(_ value: UInt16) { little(UInt64(value), 2) }
-
   /// Appends a 32-bit little-endian integer.
   public mutating func u32(_ value: UInt32) { little(UInt64(value), 4) }
 
   /// Appends a 64-bit little-endian integer.
   public mutating func u64(_ value: UInt64) { little(value, 8) }
-
-  /// Appends the low `count` bytes of `value`, most significant first; `count` is 1 to 8.
-  public mutating func uintBE(_ value: UInt64, _ count: Int) {
-    for index in stride(from: count - 1, through: 0, by: -1) {
-      bytes.append(UInt8(truncatingIfNeeded: value >> UInt64(index * 8)))
-    }
-  }
 
   /// Appends `content` as it is.
   public mutating func append<Content: Collection>(_ content: Content)
@@ -39,7 +29,7 @@ public struct ByteWriter: Sendable {
     for _ in 0..<max(0, count) { bytes.append(0) }
   }
 
-  private mutating func little(_ value: UInt64, _ count: Int) {
+  mutating func little(_ value: UInt64, _ count: Int) {
     for index in 0..<count {
       bytes.append(UInt8(truncatingIfNeeded: value >> UInt64(index * 8)))
     }

@@ -17,21 +17,17 @@ extension CBOR {
       items += 1
       guard items <= CBOR.itemsMax else { throw BytesError(.tooLarge, at: start) }
       let initial = try reader.u8()
-      switch initial >> 5 {
-      case 0: return .unsigned(try argument(initial))
-      case 2: return .bytes(try string(initial))
-      case 3: return .text(try text(initial))
-      case 4:
+      switch (initial >> 5, initial) {
+      case (0, _): return .unsigned(try argument(initial))
+      case (2, _): return .bytes(try string(initial))
+      case (3, _): return .text(try text(initial))
+      case (4, _):
         var values: [CBOR] = []
         for _ in 0..<(try count(initial)) { values.append(try value(depth: depth + 1)) }
         return .array(values)
-      case 5: return .map(try entries(initial, depth: depth))
-      default: break
-      }
-      switch initial {
-      case 0xf4: return .bool(false)
-      case 0xf5: return .bool(true)
-      case 0xf6: return .null
+      case (5, _): return .map(try entries(initial, depth: depth))
+      case (_, 0xf4), (_, 0xf5): return .bool(initial == 0xf5)
+      case (_, 0xf6): return .null
       default: throw BytesError(.invalid, at: start)
       }
     }
@@ -55,17 +51,12 @@ extension CBOR {
     mutating func argument(_ initial: UInt8) throws(BytesError) -> UInt64 {
       let start = reader.offset
       let low = initial & 31
-      let value: UInt64
-      let least: UInt64
-      switch low {
-      case 0..<24: return UInt64(low)
-      case 24: (value, least) = (try reader.uintBE(1), 24)
-      case 25: (value, least) = (try reader.uintBE(2), 0x100)
-      case 26: (value, least) = (try reader.uintBE(4), 0x1_0000)
-      case 27: (value, least) = (try reader.uintBE(8), 0x1_0000_0000)
-      default: throw BytesError(.invalid, at: start)
-      }
-      guard value >= least else { throw BytesError(.notDeterministic, at: start) }
+      guard low >= 24 else { return UInt64(low) }
+      guard low <= 27 else { throw BytesError(.invalid, at: start) }
+      let value = try reader.uintBE(1 << Int(low - 24))
+      // The least value that has no shorter form.
+      let least: [UInt64] = [24, 0x100, 0x1_0000, 0x1_0000_0000]
+      guard value >= least[Int(low - 24)] else { throw BytesError(.notDeterministic, at: start) }
       return value
     }
 
@@ -92,32 +83,6 @@ extension CBOR {
 
 /// Whether `bytes` are well-formed UTF-8 (RFC 3629, section 4: no surrogates, no overlong forms).
 public func isUTF8(_ bytes: [UInt8]) -> Bool {
-  var index = 0
-  while index < bytes.count {
-    let first = bytes[index]
-    let length: Int
-    var low: UInt8 = 0x80
-    var high: UInt8 = 0xbf
-    switch first {
-    case 0..<0x80: length = 0
-    case 0xc2...0xdf: length = 1
-    case 0xe0...0xef:
-      length = 2
-      if first == 0xe0 { low = 0xa0 }
-      if first == 0xed { high = 0x9f }
-    case 0xf0...0xf4:
-      length = 3
-      if first == 0xf0 { low = 0x90 }
-      if first == 0xf4 { high = 0x8f }
-    default: return false
-    }
-    guard index + length < bytes.count else { return false }
-    for step in 0..<length {
-      let byte = bytes[index + 1 + step]
-      guard byte >= low, byte <= high else { return false }
-      (low, high) = (0x80, 0xbf)
-    }
-    index += length + 1
-  }
-  return true
+  // Decoding puts U+FFFD in the place of whatever is not.
+  String(decoding: bytes, as: UTF8.self).utf8.elementsEqual(bytes)
 }

@@ -17,13 +17,9 @@ public enum Hex {
     var bytes: [UInt8] = []
     var high: UInt8?
     for character in text.utf8 {
-      guard let value = value(of: character) else { return nil }
-      if let first = high {
-        bytes.append(first << 4 | value)
-        high = nil
-      } else {
-        high = value
-      }
+      guard let value = Digits.value(character) else { return nil }
+      if let first = high { bytes.append(first << 4 | value) }
+      high = high == nil ? value : nil
     }
     return high == nil ? bytes : nil
   }
@@ -31,13 +27,33 @@ public enum Hex {
   private static func digit(_ value: UInt8) -> UInt8 {
     value < 10 ? 48 + value : 87 + value
   }
+}
 
-  private static func value(of character: UInt8) -> UInt8? {
-    switch character {
-    case 48...57: return character - 48
-    case 65...70: return character - 55
-    case 97...102: return character - 87
-    default: return nil
+/// Numbers as text.
+public enum Digits {
+  /// What one decimal or hexadecimal digit, in either case, stands for; nil for anything else.
+  public static func value(_ digit: UInt8) -> UInt8? {
+    switch digit {
+    case 0x30...0x39: digit - 0x30
+    case 0x41...0x46: digit - 0x37
+    case 0x61...0x66: digit - 0x57
+    default: nil
     }
+  }
+
+  /// The number that 1 to `digitsMax` digits stand for; nil for anything else.
+  public static func number<Text: Collection>(
+    _ text: Text, radix: UInt64 = 10, digitsMax: Int
+  ) -> UInt64? where Text.Element == UInt8 {
+    guard (1...digitsMax).contains(text.count) else { return nil }
+    var number: UInt64 = 0
+    for digit in text {
+      guard let value = value(digit), value < radix else { return nil }
+      let (product, overflows) = number.multipliedReportingOverflow(by: radix)
+      let (sum, carries) = product.addingReportingOverflow(UInt64(value))
+      guard !overflows, !carries else { return nil }
+      number = sum
+    }
+    return number
   }
 }

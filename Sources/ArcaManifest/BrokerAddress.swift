@@ -11,57 +11,35 @@ public struct BrokerAddress: Sendable, Equatable {
 
   /// Takes `https://HOST[:PORT][/PREFIX]` apart; nil where it is anything else.
   public init?(url: String) {
-    var rest = Array(url.utf8)[...]
-    for byte in "https://".utf8 {
-      guard rest.popFirst() == byte else { return nil }
+    let scheme = Array("https://".utf8)
+    let rest = Array(url.utf8.dropFirst(scheme.count))
+    guard url.utf8.starts(with: scheme), rest.allSatisfy({ $0 > 0x20 && $0 < 0x7f }) else {
+      return nil
     }
-    guard rest.allSatisfy({ $0 > 0x20 && $0 < 0x7f }) else { return nil }
     let path = rest.firstIndex(of: UInt8(ascii: "/")) ?? rest.endIndex
     var prefix = Array(rest[path...])
     if prefix.last == UInt8(ascii: "/") { prefix.removeLast() }
-    guard prefix.allSatisfy({ $0 != UInt8(ascii: "?") && $0 != UInt8(ascii: "#") }) else {
+    guard !prefix.contains(UInt8(ascii: "?")), !prefix.contains(UInt8(ascii: "#")) else {
       return nil
     }
-    var authority = rest[..<path]
-    if authority.first == UInt8(ascii: "[") {
-      guard let end = authority.firstIndex(of: UInt8(ascii: "]")) else { return nil }
-      host = Array(authority[authority.startIndex + 1..<end])
-      guard host.allSatisfy({ Self.isHexadecimal($0) || $0 == UInt8(ascii: ":") }) else {
-        return nil
-      }
-      authority = authority[(end + 1)...]
-    } else {
-      let end = authority.firstIndex(of: UInt8(ascii: ":")) ?? authority.endIndex
-      host = Array(authority[..<end])
-      guard host.allSatisfy(Self.isNameByte) else { return nil }
-      authority = authority[end...]
-    }
-    guard !host.isEmpty, host.count <= 253 else { return nil }
-    if authority.isEmpty {
-      port = 443
-    } else {
-      guard authority.popFirst() == UInt8(ascii: ":"), (1...5).contains(authority.count) else {
-        return nil
-      }
-      var value = 0
-      for byte in authority {
-        guard byte >= UInt8(ascii: "0"), byte <= UInt8(ascii: "9") else { return nil }
-        value = value * 10 + Int(byte - UInt8(ascii: "0"))
-      }
-      guard (1...65_535).contains(value) else { return nil }
-      port = UInt16(value)
-    }
     self.prefix = prefix
-  }
-
-  private static func isNameByte(_ byte: UInt8) -> Bool {
-    isHexadecimal(byte) || (byte | 0x20 >= UInt8(ascii: "a") && byte | 0x20 <= UInt8(ascii: "z"))
-      || byte == UInt8(ascii: "-") || byte == UInt8(ascii: ".")
-  }
-
-  private static func isHexadecimal(_ byte: UInt8) -> Bool {
-    (byte >= UInt8(ascii: "0") && byte <= UInt8(ascii: "9"))
-      || (byte | 0x20 >= UInt8(ascii: "a") && byte | 0x20 <= UInt8(ascii: "f"))
+    var authority = rest[..<path]
+    let isAddress = authority.first == UInt8(ascii: "[")
+    if isAddress { authority.removeFirst() }
+    let end = UInt8(ascii: isAddress ? "]" : ":")
+    host = Array(authority.prefix { $0 != end })
+    authority = authority.dropFirst(host.count)
+    guard (1...253).contains(host.count), !isAddress || authority.popFirst() == end,
+      host.allSatisfy({ isAddress ? Digits.value($0) != nil || $0 == 0x3a : isNameByte($0) })
+    else { return nil }
+    guard let colon = authority.popFirst() else {
+      port = 443
+      return
+    }
+    guard colon == UInt8(ascii: ":"), let value = Digits.number(authority, digitsMax: 5),
+      let port = UInt16(exactly: value), port > 0
+    else { return nil }
+    self.port = port
   }
 }
 
@@ -69,22 +47,21 @@ public struct BrokerAddress: Sendable, Equatable {
 public enum ResourceURI {
   /// `repository/type/tag` of `kbs:///repository/type/tag`; nil where it is anything else.
   public static func path(_ uri: String) -> [UInt8]? {
-    var rest = Array(uri.utf8)[...]
-    for byte in "kbs:///".utf8 {
-      guard rest.popFirst() == byte else { return nil }
-    }
-    let parts = rest.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
-    guard parts.count == 3 else { return nil }
+    let scheme = Array("kbs:///".utf8)
+    let path = Array(uri.utf8.dropFirst(scheme.count))
+    let parts = path.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+    guard uri.utf8.starts(with: scheme), parts.count == 3 else { return nil }
     for part in parts {
       let isDots = part.allSatisfy { $0 == UInt8(ascii: ".") }
-      guard !isDots, part.allSatisfy(isSegmentByte) else { return nil }
+      guard !isDots, part.allSatisfy({ isNameByte($0) || $0 == UInt8(ascii: "_") }) else {
+        return nil
+      }
     }
-    return Array(rest)
+    return path
   }
+}
 
-  private static func isSegmentByte(_ byte: UInt8) -> Bool {
-    (byte >= UInt8(ascii: "0") && byte <= UInt8(ascii: "9"))
-      || (byte | 0x20 >= UInt8(ascii: "a") && byte | 0x20 <= UInt8(ascii: "z"))
-      || byte == UInt8(ascii: "-") || byte == UInt8(ascii: ".") || byte == UInt8(ascii: "_")
-  }
+private func isNameByte(_ byte: UInt8) -> Bool {
+  (0x30...0x39).contains(byte) || (0x61...0x7a).contains(byte | 0x20)
+    || byte == UInt8(ascii: "-") || byte == UInt8(ascii: ".")
 }

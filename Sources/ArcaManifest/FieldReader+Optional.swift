@@ -48,11 +48,4 @@ extension FieldReader {
     guard ResourceURI.path(uri) != nil else { throw fault(.value, key) }
     return uri
   }
-
-  /// An absolute path other than `/`.
-  mutating func cleanPath(_ key: String) throws(ManifestError) -> String {
-    let path = try text(key, max: 4095)
-    guard isCleanAbsolutePath(path), path.utf8.count > 1 else { throw fault(.value, key) }
-    return path
-  }
 }

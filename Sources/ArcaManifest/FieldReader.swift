@@ -22,27 +22,32 @@ struct FieldReader {
   /// The field `key`, or nil where the map has none.
   mutating func optional(_ key: String) -> CBOR? {
     let wanted = Array(key.utf8)
-    for index in entries.indices where same(entries[index].key, wanted) {
-      return entries.remove(at: index).value
-    }
-    return nil
+    guard let index = entries.firstIndex(where: { $0.key == wanted }) else { return nil }
+    return entries.remove(at: index).value
   }
+
+  func has(_ key: String) -> Bool { entries.contains { $0.key == Array(key.utf8) } }
 
   mutating func required(_ key: String) throws(ManifestError) -> CBOR {
     guard let value = optional(key) else { throw fault(.missing, key) }
     return value
   }
 
-  mutating func map(_ key: String) throws(ManifestError) -> FieldReader {
-    try FieldReader(try required(key), path: name(key))
+  mutating func unsigned<Value: FixedWidthInteger & UnsignedInteger>(
+    _ key: String, min least: Value = 0, max bound: Value = .max
+  ) throws(ManifestError) -> Value {
+    guard case .unsigned(let found) = try required(key) else { throw fault(.type, key) }
+    guard let value = Value(exactly: found), value >= least, value <= bound else {
+      throw fault(.value, key)
+    }
+    return value
   }
 
-  mutating func unsigned(
-    _ key: String, max bound: UInt64 = .max
-  ) throws(ManifestError) -> UInt64 {
-    guard case .unsigned(let value) = try required(key) else { throw fault(.type, key) }
-    guard value <= bound else { throw fault(.value, key) }
-    return value
+  /// The largest id of a user or group; 2^32 - 1 means "unchanged" to the kernel.
+  static let idMax: UInt32 = 0xffff_fffe
+
+  mutating func id(_ key: String) throws(ManifestError) -> UInt32 {
+    try unsigned(key, max: Self.idMax)
   }
 
   mutating func bool(_ key: String) throws(ManifestError) -> Bool {
@@ -50,15 +55,16 @@ struct FieldReader {
     return value
   }
 
-  mutating func bytes(_ key: String, max bound: Int) throws(ManifestError) -> [UInt8] {
+  mutating func bytes(
+    _ key: String, min least: Int = 0, max bound: Int
+  ) throws(ManifestError) -> [UInt8] {
     guard case .bytes(let value) = try required(key) else { throw fault(.type, key) }
-    guard value.count <= bound else { throw fault(.value, key) }
+    guard value.count >= least, value.count <= bound else { throw fault(.value, key) }
     return value
   }
 
   mutating func text(_ key: String, max bound: Int) throws(ManifestError) -> String {
-    let value = try required(key)
-    return try Self.text(value, max: bound, name(key))
+    try Self.text(try required(key), max: bound, name(key))
   }
 
   mutating func array(_ key: String, max bound: Int) throws(ManifestError) -> [CBOR] {
@@ -78,10 +84,16 @@ struct FieldReader {
     return texts
   }
 
+  /// An absolute path other than `/`.
+  mutating func cleanPath(_ key: String) throws(ManifestError) -> String {
+    let path = try text(key, max: 4095)
+    guard isCleanAbsolutePath(path), path.utf8.count > 1 else { throw fault(.value, key) }
+    return path
+  }
+
   func expectEnd() throws(ManifestError) {
     guard let first = entries.first else { return }
-    let prefix = path.isEmpty ? [] : path + [UInt8(ascii: ".")]
-    throw ManifestError(.unknown, prefix + first.key)
+    throw ManifestError(.unknown, name(String(decoding: first.key, as: UTF8.self)))
   }
 
   static func text(
@@ -93,15 +105,44 @@ struct FieldReader {
   }
 }
 
-/// Bytewise equality, which Embedded Swift's `==` on strings would need Unicode tables for.
-func same(_ a: [UInt8], _ b: [UInt8]) -> Bool {
-  guard a.count == b.count else { return false }
-  for index in a.indices where a[index] != b[index] { return false }
-  return true
+/// What is encoded as one CBOR map, each of whose fields it takes.
+protocol ManifestPart {
+  init(_ fields: inout FieldReader) throws(ManifestError)
 }
 
-extension CBOR.Entry {
-  init(_ key: String, _ value: CBOR) {
-    self.init(Array(key.utf8), value)
+extension FieldReader {
+  /// The part that fills `encoded`, whose name is for errors.
+  static func document<Part: ManifestPart>(
+    _ encoded: [UInt8], _ name: String
+  ) throws(ManifestError) -> Part {
+    let value: CBOR
+    do { value = try CBOR.decode(encoded) } catch { throw ManifestError(.encoding, name) }
+    return try part(value, [])
+  }
+
+  private static func part<Part: ManifestPart>(
+    _ value: CBOR, _ path: [UInt8]
+  ) throws(ManifestError) -> Part {
+    var fields = try FieldReader(value, path: path)
+    let part = try Part(&fields)
+    try fields.expectEnd()
+    return part
+  }
+
+  mutating func part<Part: ManifestPart>(_ key: String) throws(ManifestError) -> Part {
+    try Self.part(try required(key), name(key))
+  }
+
+  mutating func optionalPart<Part: ManifestPart>(_ key: String) throws(ManifestError) -> Part? {
+    guard let value = optional(key) else { return nil }
+    return try Self.part(value, name(key)) as Part
+  }
+
+  func parts<Part: ManifestPart>(
+    _ values: [CBOR], of key: String
+  ) throws(ManifestError) -> [Part] {
+    var parts: [Part] = []
+    for value in values { parts.append(try Self.part(value, name(key))) }
+    return parts
   }
 }

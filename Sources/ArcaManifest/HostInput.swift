@@ -1,7 +1,7 @@
 import ArcaBytes
 
 /// What the host hands in beside the manifest: untrusted, and merged only by the manifest's rules.
-public struct HostInput: Sendable, Equatable {
+public struct HostInput: ManifestPart, Sendable, Equatable {
   /// Arguments in place of the manifest's, or nil.
   public var args: [String]?
   /// `NAME=value` to add or replace.
@@ -19,78 +19,33 @@ public struct HostInput: Sendable, Equatable {
   public var network: HostNetwork?
 
   /// Rows and columns of a terminal.
-  public struct TerminalSize: Sendable, Equatable {
+  public struct TerminalSize: ManifestPart, Sendable, Equatable {
     /// How many rows.
     public var rows: UInt16
     /// How many columns.
     public var columns: UInt16
 
-    /// A terminal of this size.
-    public init(rows: UInt16, columns: UInt16) {
-      self.rows = rows
-      self.columns = columns
+    init(_ fields: inout FieldReader) throws(ManifestError) {
+      rows = try fields.unsigned("rows")
+      columns = try fields.unsigned("columns")
     }
-  }
-
-  /// Input that asks for what is named.
-  public init(
-    args: [String]? = nil, env: [String] = [], hostname: String? = nil,
-    terminal: TerminalSize? = nil
-  ) {
-    self.args = args
-    self.env = env
-    self.hostname = hostname
-    self.terminal = terminal
   }
 
   /// Reads host input, refusing what its schema does not know.
   public init(decoding encoded: [UInt8]) throws(ManifestError) {
-    let value: CBOR
-    do {
-      value = try CBOR.decode(encoded)
-    } catch {
-      throw ManifestError(.encoding, "host input")
-    }
-    var fields = try FieldReader(value, path: [])
-    let env = try fields.texts(
-      "env", max: WorkloadProcess.argsMax, bytesMax: WorkloadProcess.argBytesMax)
-    for variable in env where !hasName(variable) { throw fields.fault(.value, "env") }
-    var args: [String]?
-    var hostname: String?
-    var terminal: TerminalSize?
-    if let given = fields.optional("args") {
-      var one = try FieldReader(.map([CBOR.Entry("args", given)]), path: [])
-      let texts = try one.texts(
-        "args", max: WorkloadProcess.argsMax, bytesMax: WorkloadProcess.argBytesMax)
-      guard let program = texts.first, !program.utf8.isEmpty else {
-        throw fields.fault(.value, "args")
-      }
-      args = texts
-    }
-    if let given = fields.optional("hostname") {
-      var one = try FieldReader(.map([CBOR.Entry("hostname", given)]), path: [])
-      hostname = try one.text("hostname", max: 64)
-    }
-    if let given = fields.optional("terminal") {
-      terminal = try TerminalSize(try FieldReader(given, path: fields.name("terminal")))
-    }
-    var files: [HostFile] = []
-    for item in try fields.optionalArray("files", max: HostFile.countMax) {
-      files.append(try HostFile(try FieldReader(item, path: fields.name("files"))))
-    }
-    var folders: [HostFolder] = []
-    for item in try fields.optionalArray("folders", max: HostFolder.countMax) {
-      folders.append(try HostFolder(try FieldReader(item, path: fields.name("folders"))))
-    }
-    var network: HostNetwork?
-    if let given = fields.optional("network") {
-      network = try HostNetwork(try FieldReader(given, path: fields.name("network")))
-    }
-    try fields.expectEnd()
-    self.init(args: args, env: env, hostname: hostname, terminal: terminal)
-    self.files = files
-    self.folders = folders
-    self.network = network
+    self = try FieldReader.document(encoded, "host input")
+  }
+
+  init(_ fields: inout FieldReader) throws(ManifestError) {
+    env = try fields.variables("env")
+    args = fields.has("args") ? try fields.arguments("args") : nil
+    hostname = try fields.optionalText("hostname", max: 64)
+    terminal = try fields.optionalPart("terminal")
+    let files = try fields.optionalArray("files", max: HostFile.countMax)
+    self.files = try fields.parts(files, of: "files")
+    let folders = try fields.optionalArray("folders", max: HostFolder.countMax)
+    self.folders = try fields.parts(folders, of: "folders")
+    network = try fields.optionalPart("network")
   }
 }
 
@@ -110,7 +65,7 @@ extension WorkloadManifest {
       let name = Array("HOSTNAME=".utf8)
       let own = name + Array(self.hostname.utf8)
       for index in merged.process.env.indices
-      where same(Array(merged.process.env[index].utf8), own) {
+      where Array(merged.process.env[index].utf8) == own {
         merged.process.env[index] = "HOSTNAME=" + hostname
       }
     }
@@ -128,7 +83,7 @@ extension WorkloadManifest {
       let utf8 = Array(variable.utf8)
       let name = Array(utf8.prefix { $0 != UInt8(ascii: "=") })
       try require(hostMay.setEnv, "hostMay.setEnv: ", name)
-      merged.process.env.removeAll { same(Array($0.utf8.prefix(name.count + 1)), name + [61]) }
+      merged.process.env.removeAll { $0.utf8.starts(with: name + [61]) }
       merged.process.env.append(variable)
     }
     return merged
@@ -145,7 +100,5 @@ private func require(
 }
 
 private func matches(_ name: [UInt8], _ pattern: [UInt8]) -> Bool {
-  guard pattern.last == UInt8(ascii: "*") else { return same(name, pattern) }
-  let prefix = Array(pattern.dropLast())
-  return same(Array(name.prefix(prefix.count)), prefix)
+  pattern.last == UInt8(ascii: "*") ? name.starts(with: pattern.dropLast()) : name == pattern
 }

@@ -1,7 +1,5 @@
-import ArcaBytes
-
 /// The TEEs of a pod whose `localhost` is joined, port by port (docs/oci-runtime.md, "Pods").
-public struct Pod: Sendable, Equatable {
+public struct Pod: ManifestPart, Sendable, Equatable {
   /// How many members a pod has at least and at most.
   public static let members = 2...8
   /// How many ports one member may serve.
@@ -18,16 +16,8 @@ public struct Pod: Sendable, Equatable {
   /// are derived, or nil where they speak in clear.
   public var key: String?
 
-  /// A pod of these parts.
-  public init(place: Int, ports: [[UInt16]], key: String? = nil) {
-    self.place = place
-    self.ports = ports
-    self.key = key
-  }
-
-  init(_ source: FieldReader) throws(ManifestError) {
-    var fields = source
-    place = Int(try fields.unsigned("place", max: UInt64(Self.members.upperBound - 1)))
+  init(_ fields: inout FieldReader) throws(ManifestError) {
+    place = Int(try fields.unsigned("place", max: UInt8(Self.members.upperBound - 1)))
     ports = []
     var taken: [UInt16] = []
     for member in try fields.array("ports", max: Self.members.upperBound) {
@@ -48,6 +38,5 @@ public struct Pod: Sendable, Equatable {
       throw fields.fault(.value, "place")
     }
     key = try fields.optionalResource("key")
-    try fields.expectEnd()
   }
 }

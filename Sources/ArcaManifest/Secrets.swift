@@ -1,5 +1,5 @@
 /// How the guest reaches its owner's key broker, and how it knows it.
-public struct KeyBrokerAccess: Sendable, Equatable {
+public struct KeyBrokerAccess: ManifestPart, Sendable, Equatable {
   /// `https://HOST[:PORT][/PREFIX]`, at most 512 bytes; where the host is asked to connect to.
   public var url: String
   /// SHA-256 of the SubjectPublicKeyInfo of each key that the broker may prove in TLS.
@@ -7,15 +7,22 @@ public struct KeyBrokerAccess: Sendable, Equatable {
   /// 1 to 4 of 32 bytes, as in RFC 7469, section 2.4. Nothing else authenticates the broker.
   public var publicKeys: [[UInt8]]
 
-  /// Access to the broker at `url`.
-  public init(url: String, publicKeys: [[UInt8]]) {
-    self.url = url
-    self.publicKeys = publicKeys
+  init(_ fields: inout FieldReader) throws(ManifestError) {
+    url = try fields.text("url", max: 512)
+    guard BrokerAddress(url: url) != nil else { throw fields.fault(.value, "url") }
+    publicKeys = []
+    for item in try fields.array("publicKeys", max: 4) {
+      guard case .bytes(let digest) = item, digest.count == 32 else {
+        throw fields.fault(.value, "publicKeys")
+      }
+      publicKeys.append(digest)
+    }
+    guard !publicKeys.isEmpty else { throw fields.fault(.value, "publicKeys") }
   }
 }
 
 /// A resource of the key broker that the workload gets, as a file or a variable.
-public struct Secret: Sendable, Equatable {
+public struct Secret: ManifestPart, Sendable, Equatable {
   /// `kbs:///repository/type/tag`.
   public var resource: String
   /// Where it goes.
@@ -29,15 +36,23 @@ public struct Secret: Sendable, Equatable {
     case variable(String)
   }
 
-  /// A secret that goes to `target`.
-  public init(resource: String, target: Target) {
-    self.resource = resource
-    self.target = target
+  init(_ fields: inout FieldReader) throws(ManifestError) {
+    resource = try fields.resource("resource")
+    if let name = try fields.optionalText("env", max: 1024) {
+      guard !name.utf8.isEmpty, !name.utf8.contains(UInt8(ascii: "=")) else {
+        throw fields.fault(.value, "env")
+      }
+      target = .variable(name)
+    } else {
+      target = .file(
+        path: try fields.cleanPath("path"), mode: try fields.unsigned("mode", max: 0o777),
+        uid: try fields.id("uid"), gid: try fields.id("gid"))
+    }
   }
 }
 
 /// A volume that the host stores and cannot read, change, or set back.
-public struct EncryptedVolume: Sendable, Equatable {
+public struct EncryptedVolume: ManifestPart, Sendable, Equatable {
   /// The name by which the host knows it: 1 to 63 of `a`…`z`, `0`…`9`, `-`.
   public var name: String
   /// Absolute path at which it is mounted.
@@ -47,17 +62,26 @@ public struct EncryptedVolume: Sendable, Equatable {
   /// Whether nothing may be written to it.
   public var isReadOnly: Bool
 
-  /// A volume `name` at `destination`.
-  public init(name: String, destination: String, key: String, isReadOnly: Bool = false) {
-    self.name = name
-    self.destination = destination
-    self.key = key
-    self.isReadOnly = isReadOnly
+  init(_ fields: inout FieldReader) throws(ManifestError) {
+    name = try fields.text("name", max: 63)
+    guard EncryptedVolume.isName(name) else { throw fields.fault(.value, "name") }
+    destination = try fields.cleanPath("destination")
+    key = try fields.resource("key")
+    isReadOnly = try fields.bool("readOnly")
+  }
+
+  /// Whether `name` is 1 to 63 of `a`…`z`, `0`…`9`, `-`, and does not start with `-`.
+  public static func isName(_ name: String) -> Bool {
+    let utf8 = Array(name.utf8)
+    return (1...63).contains(utf8.count) && utf8.first != UInt8(ascii: "-")
+      && utf8.allSatisfy {
+        (0x61...0x7a).contains($0) || (0x30...0x39).contains($0) || $0 == UInt8(ascii: "-")
+      }
   }
 }
 
 /// What the workload may ask for over the guest's local HTTP address; everything defaults to no.
-public struct WorkloadRules: Sendable, Equatable {
+public struct WorkloadRules: ManifestPart, Sendable, Equatable {
   /// Evidence over data of its own (`/aa/evidence`).
   public var getEvidence = false
   /// The key broker's attestation token (`/aa/token`).
@@ -71,4 +95,11 @@ public struct WorkloadRules: Sendable, Equatable {
 
   /// Rules that allow nothing.
   public init() {}
+
+  init(_ fields: inout FieldReader) throws(ManifestError) {
+    getEvidence = try fields.bool("getEvidence")
+    getToken = try fields.bool("getToken")
+    getResources = try fields.texts("getResources", max: 64, bytesMax: 512)
+    guard !allowsNothing else { throw fields.fault(.value, "getEvidence") }
+  }
 }

@@ -31,12 +31,12 @@ public struct VolumeHeader: Sendable, Equatable {
   }
 
   /// Reads `block`; nil where it is not one that was written under `key`.
-  public init?(_ block: [UInt8], key: [UInt8]) {
+  public init?(_ block: [UInt8], key: [UInt8], _ hmac: KeyDerivation.HMAC) {
     guard block.count == Self.blockBytes else { return nil }
     let authenticated = Array(block[..<Self.authenticatedBytes])
     let code = block[Self.authenticatedBytes..<Self.authenticatedBytes + Self.codeBytes]
     var difference: UInt8 = 0
-    for (found, expected) in zip(code, Self.code(authenticated, key)) {
+    for (found, expected) in zip(code, Self.code(authenticated, key, hmac)) {
       difference |= found ^ expected
     }
     guard difference == 0 else { return nil }
@@ -53,27 +53,28 @@ public struct VolumeHeader: Sendable, Equatable {
   }
 
   /// The block for `key`.
-  public func block(key: [UInt8]) -> [UInt8] {
+  public func block(key: [UInt8], _ hmac: KeyDerivation.HMAC) -> [UInt8] {
     var writer = ByteWriter(capacity: Self.blockBytes)
     writer.append(Self.magic)
     writer.u64(generation)
     writer.u64(diskSectors)
     writer.u64(dataSectors)
     writer.append(salt)
-    writer.append(Self.code(writer.bytes, key))
+    writer.append(Self.code(writer.bytes, key, hmac))
     writer.zeros(Self.blockBytes - writer.bytes.count)
     return writer.bytes
   }
 
   /// The 16-byte key of the volume's data: one for each time that it is formatted.
-  public func dataKey(from key: [UInt8]) -> [UInt8] {
-    KeyDerivation.key(16, from: key, salt: salt, purpose: "arca volume data v1")
+  public func dataKey(from key: [UInt8], _ hmac: KeyDerivation.HMAC) -> [UInt8] {
+    KeyDerivation.key(16, from: key, salt: salt, purpose: "arca volume data v1", hmac)
   }
 
-  private static func code(_ bytes: [UInt8], _ key: [UInt8]) -> [UInt8] {
-    KeyDerivation.hmac(
-      bytes,
-      key: KeyDerivation.key(32, from: key, salt: [], purpose: "arca volume header v1"))
+  private static func code(
+    _ bytes: [UInt8], _ key: [UInt8], _ hmac: KeyDerivation.HMAC
+  ) -> [UInt8] {
+    let key = KeyDerivation.key(32, from: key, salt: [], purpose: "arca volume header v1", hmac)
+    return hmac(bytes, key)
   }
 
   /// What is to be done with a volume whose newest header is `header`, where the key broker's
@@ -105,17 +106,19 @@ public struct VolumeHeader: Sendable, Equatable {
     case refused(Reason)
   }
 
-  /// Why a volume is refused.
-  public enum Reason: Sendable, Equatable {
+  /// Why a volume is refused, in words.
+  public enum Reason: String, Sendable {
     /// The key has been used before, and nothing on the disk was written under it.
-    case replaced
+    case replaced =
+      "nothing on its disk is of its key, which has been used before: it was wiped or replaced"
     /// The key has never been used, but the disk is not blank.
-    case foreign
+    case foreign =
+      "its disk is not blank, and its key has never been used; use another or remove it"
     /// The disk does not have the size that it was formatted with.
-    case resized
+    case resized = "its disk does not have the size that it was formatted with"
     /// An older state than the newest that the key broker knows of.
-    case rolledBack
+    case rolledBack = "its disk was put back to an older state"
     /// A newer state than the key broker knows of: it has lost its state.
-    case ahead
+    case ahead = "its disk is newer than the key broker's counter, which was put back"
   }
 }

@@ -1,5 +1,3 @@
-import ArcaBytes
-
 /// What may run, decided by the workload's owner (design section 3; docs/specification.md,
 /// "Workload manifest").
 ///
@@ -32,18 +30,6 @@ public struct WorkloadManifest: Sendable, Equatable {
   public var pod: Pod?
   /// What the workload may ask of the guest's local address.
   public var workloadMay = WorkloadRules()
-
-  /// A manifest of these parts.
-  public init(
-    rootFilesystem: RootFilesystem, process: WorkloadProcess, hostname: String,
-    mounts: [TemporaryMount] = [], hostMay: HostRules = HostRules()
-  ) {
-    self.rootFilesystem = rootFilesystem
-    self.process = process
-    self.hostname = hostname
-    self.mounts = mounts
-    self.hostMay = hostMay
-  }
 }
 
 /// An EROFS image and its dm-verity tree on one block device, tree behind data, 4096-byte blocks.
@@ -61,18 +47,6 @@ public struct RootFilesystem: Sendable, Equatable {
   /// The key broker's resource (`kbs:///repository/type/tag`) that holds the 64-byte key of
   /// aes-xts-plain64, where the image is encrypted beneath the tree; nil where it is not.
   public var encryptionKey: String?
-
-  /// A root file system of these parts.
-  public init(
-    rootHash: [UInt8], salt: [UInt8], dataBlocks: UInt64, hashStartBlock: UInt64,
-    writableBytes: UInt64
-  ) {
-    self.rootHash = rootHash
-    self.salt = salt
-    self.dataBlocks = dataBlocks
-    self.hashStartBlock = hashStartBlock
-    self.writableBytes = writableBytes
-  }
 }
 
 /// The workload's program, its identity and its limits.
@@ -101,29 +75,10 @@ public struct WorkloadProcess: Sendable, Equatable {
   public var noNewPrivileges: Bool
   /// The signal that asks the workload to stop (Linux numbering).
   public var stopSignal: UInt8
-
-  /// A process of these parts.
-  public init(
-    args: [String], env: [String], cwd: String = "/", uid: UInt32 = 0, gid: UInt32 = 0,
-    additionalGids: [UInt32] = [], umask: UInt32 = 0o022, capabilities: UInt64,
-    rlimits: [ResourceLimit] = [], noNewPrivileges: Bool, stopSignal: UInt8 = 15
-  ) {
-    self.args = args
-    self.env = env
-    self.cwd = cwd
-    self.uid = uid
-    self.gid = gid
-    self.additionalGids = additionalGids
-    self.umask = umask
-    self.capabilities = capabilities
-    self.rlimits = rlimits
-    self.noNewPrivileges = noNewPrivileges
-    self.stopSignal = stopSignal
-  }
 }
 
 /// A soft and a hard limit (prlimit(2)).
-public struct ResourceLimit: Sendable, Equatable {
+public struct ResourceLimit: ManifestPart, Sendable, Equatable {
   /// The resource's number, 0 (`RLIMIT_CPU`) to 15 (`RLIMIT_RTTIME`), as in asm-generic/resource.h.
   public var resource: UInt8
   /// The soft limit; `UInt64.max` is no limit.
@@ -131,16 +86,16 @@ public struct ResourceLimit: Sendable, Equatable {
   /// The hard limit, not below the soft one.
   public var hard: UInt64
 
-  /// Limits `resource`.
-  public init(resource: UInt8, soft: UInt64, hard: UInt64) {
-    self.resource = resource
-    self.soft = soft
-    self.hard = hard
+  init(_ fields: inout FieldReader) throws(ManifestError) {
+    resource = try fields.unsigned("resource", max: 15)
+    soft = try fields.unsigned("soft")
+    hard = try fields.unsigned("hard")
+    guard soft <= hard else { throw fields.fault(.value, "soft") }
   }
 }
 
 /// A tmpfs inside the workload's root.
-public struct TemporaryMount: Sendable, Equatable {
+public struct TemporaryMount: ManifestPart, Sendable, Equatable {
   /// Absolute path, without `.` and `..` parts.
   public var destination: String
   /// Its bound in bytes, more than 0.
@@ -148,11 +103,10 @@ public struct TemporaryMount: Sendable, Equatable {
   /// Mode of its root directory, at most 0o7777.
   public var mode: UInt32
 
-  /// A tmpfs at `destination`.
-  public init(destination: String, sizeBytes: UInt64, mode: UInt32 = 0o1777) {
-    self.destination = destination
-    self.sizeBytes = sizeBytes
-    self.mode = mode
+  init(_ fields: inout FieldReader) throws(ManifestError) {
+    destination = try fields.cleanPath("destination")
+    sizeBytes = try fields.unsigned("sizeBytes", min: 1, max: 1 << 50)
+    mode = try fields.unsigned("mode", max: 0o7777)
   }
 }
 
@@ -177,17 +131,4 @@ public struct HostRules: Sendable, Equatable {
   public var writeFiles: [String] = []
   /// Absolute paths at which the host may share folders of its own, untrusted.
   public var shareFolders: [String] = []
-
-  /// Rules that allow what is named.
-  public init(
-    replaceArgs: Bool = false, setEnv: [String] = [], setHostname: Bool = false,
-    attachTerminal: Bool = false, sendInput: Bool = false, receiveOutput: Bool = false
-  ) {
-    self.replaceArgs = replaceArgs
-    self.setEnv = setEnv
-    self.setHostname = setHostname
-    self.attachTerminal = attachTerminal
-    self.sendInput = sendInput
-    self.receiveOutput = receiveOutput
-  }
 }

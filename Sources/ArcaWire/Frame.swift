@@ -34,12 +34,7 @@ public enum Wire {
     case keyBroker = 4
 
     /// Whether the channel carries a flow-controlled byte stream.
-    public var isStream: Bool {
-      switch self {
-      case .control: return false
-      case .standardInput, .standardOutput, .standardError, .keyBroker: return true
-      }
-    }
+    public var isStream: Bool { self != .control }
   }
 }
 
@@ -89,10 +84,7 @@ public struct FrameDecoder: Sendable {
   /// Takes the next bytes of the stream.
   public mutating func append<Content: Collection>(_ bytes: Content)
   where Content.Element == UInt8 {
-    if start == buffer.count {
-      buffer.removeAll(keepingCapacity: true)
-      start = 0
-    } else if start > 1 << 17 {
+    if start == buffer.count || start > 1 << 17 {
       buffer.removeFirst(start)
       start = 0
     }
@@ -109,10 +101,7 @@ public struct FrameDecoder: Sendable {
     guard let channel = Wire.Channel(rawValue: channelByte) else {
       throw WireError(.channel, channel: channelByte, type: type)
     }
-    var length = 0
-    for index in stride(from: 7, through: 4, by: -1) {
-      length = length << 8 | Int(buffer[start + index])
-    }
+    let length = Int(buffer[start + 4..<start + 8].littleEndian)
     let bound = channel.isStream ? Wire.streamBytesMax : Wire.controlBytesMax
     guard length <= bound else { throw WireError(.length, channel: channelByte, type: type) }
     let end = start + Wire.headerBytes + length

@@ -1,5 +1,3 @@
-import ArcaBytes
-
 /// What the guest may say to the host; the launcher treats it as untrusted too.
 public enum GuestMessage: Sendable {
   /// `arca-init` runs and reads its channel.
@@ -36,63 +34,17 @@ public enum GuestMessage: Sendable {
   /// A message of the program of that session, 1 to 255; `exit` or `failure` is its last.
   indirect case ofSession(UInt8, GuestMessage)
 
-  /// Interprets a frame that came from the guest.
-  public init(_ frame: Frame) throws(WireError) {
-    let message = try GuestMessage(ignoringSessionOf: frame)
-    switch message {
-    case .started, .exit, .failure, .output, .outputEnd, .inputCredit:
-      self = frame.session == 0 ? message : .ofSession(frame.session, message)
-    default:
-      guard frame.session == 0 else { throw frame.fault(.reserved) }
-      self = message
-    }
-  }
-
-  private init(ignoringSessionOf frame: Frame) throws(WireError) {
-    let payload = frame.payload
+  /// Interprets what a process beside init says too: about evidence, the relay and for the log.
+  public init(relayed frame: Frame) throws(WireError) {
     switch (frame.channel, frame.type) {
-    case (.control, 1):
-      try frame.expect(bytes: 0)
-      self = .ready
-    case (.control, 2):
-      try frame.expect(bytes: 64)
-      self = .evidenceRequest(payload)
-    case (.control, 3):
-      try frame.expect(bytes: 0)
-      self = .started
-    case (.control, 4):
-      try frame.expect(bytes: 1)
-      self = .exit(payload[0])
-    case (.control, 5):
-      guard payload.count >= 1, payload.count <= 1 + Wire.textBytesMax else {
-        throw frame.fault(.length)
-      }
-      guard let code = GuestFailure(rawValue: payload[0]) else { throw frame.fault(.value) }
-      self = .failure(code, detail: Array(payload.dropFirst()))
-    case (.control, 6):
-      guard payload.count <= Wire.textBytesMax else { throw frame.fault(.length) }
-      self = .log(payload)
-    case (.control, 7): self = .evidence(payload)
-    case (.control, 8): self = .eventLog(payload)
-    case (.standardOutput, 1), (.standardError, 1):
-      guard !payload.isEmpty else { throw frame.fault(.length) }
-      self = .output(frame.channel, payload)
-    case (.standardOutput, 2), (.standardError, 2):
-      try frame.expect(bytes: 0)
-      self = .outputEnd(frame.channel)
-    case (.standardInput, 3): self = .inputCredit(try frame.creditBytes())
-    case (.keyBroker, 1):
-      guard !payload.isEmpty else { throw frame.fault(.length) }
-      self = .brokerData(payload)
-    case (.keyBroker, 2):
-      try frame.expect(bytes: 0)
-      self = .brokerEnd
+    case (.control, 2): self = .evidenceRequest(try frame.payload(64...64))
+    case (.control, 6): self = .log(try frame.payload(0...Wire.textBytesMax))
+    case (.keyBroker, 1): self = .brokerData(try frame.payload(1...Wire.streamBytesMax))
+    case (.keyBroker, 2): self = try frame.empty(.brokerEnd)
     case (.keyBroker, 3): self = .brokerCredit(try frame.creditBytes())
     case (.keyBroker, 4):
-      guard (3...2 + Wire.hostNameBytesMax).contains(payload.count) else {
-        throw frame.fault(.length)
-      }
-      self = .brokerOpen(host: Array(payload.dropFirst(2)), port: frame.u16(at: 0))
+      let host = Array(try frame.payload(3...2 + Wire.hostNameBytesMax).dropFirst(2))
+      self = .brokerOpen(host: host, port: frame.u16(at: 0))
     default: throw frame.fault(.type)
     }
   }

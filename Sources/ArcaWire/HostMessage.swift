@@ -55,69 +55,25 @@ public enum HostMessage: Sendable {
     switch (frame.channel, frame.type) {
     case (.control, 1): self = .manifest(payload)
     case (.control, 2): self = .hostInput(payload)
-    case (.control, 3):
-      try frame.expect(bytes: 0)
-      self = .start
-    case (.control, 4):
-      guard payload.count <= Wire.evidenceBytesMax else { throw frame.fault(.length) }
-      self = .evidence(payload)
+    case (.control, 3): self = try frame.empty(.start)
+    case (.control, 4): self = .evidence(try frame.payload(0...Wire.evidenceBytesMax))
     case (.control, 5):
-      try frame.expect(bytes: 1)
-      guard (1...64).contains(payload[0]) else { throw frame.fault(.value) }
-      self = .signal(payload[0])
+      let number = try frame.payload(1...1)[0]
+      guard (1...64).contains(number) else { throw frame.fault(.value) }
+      self = .signal(number)
     case (.control, 6):
-      try frame.expect(bytes: 4)
+      _ = try frame.payload(4...4)
       self = .windowSize(rows: frame.u16(at: 0), columns: frame.u16(at: 2))
     case (.control, 7): self = .execute(payload)
-    case (.standardInput, 1):
-      guard !payload.isEmpty else { throw frame.fault(.length) }
-      self = .input(payload)
-    case (.standardInput, 2):
-      try frame.expect(bytes: 0)
-      self = .inputEnd
-    case (.keyBroker, 1):
-      guard !payload.isEmpty else { throw frame.fault(.length) }
-      self = .brokerData(payload)
-    case (.keyBroker, 2):
-      try frame.expect(bytes: 0)
-      self = .brokerEnd
-    case (.keyBroker, 4):
-      try frame.expect(bytes: 0)
-      self = .brokerOpened
-    case (.keyBroker, 5):
-      guard payload.count <= Wire.textBytesMax else { throw frame.fault(.length) }
-      self = .brokerFailed(payload)
+    case (.standardInput, 1): self = .input(try frame.payload(1...Wire.streamBytesMax))
+    case (.standardInput, 2): self = try frame.empty(.inputEnd)
+    case (.keyBroker, 1): self = .brokerData(try frame.payload(1...Wire.streamBytesMax))
+    case (.keyBroker, 2): self = try frame.empty(.brokerEnd)
+    case (.keyBroker, 4): self = try frame.empty(.brokerOpened)
+    case (.keyBroker, 5): self = .brokerFailed(try frame.payload(0...Wire.textBytesMax))
     case (.standardOutput, 3), (.standardError, 3), (.keyBroker, 3):
       self = .credit(frame.channel, try frame.creditBytes())
     default: throw frame.fault(.type)
-    }
-  }
-
-  /// The frame that carries the message.
-  public var frame: Frame {
-    switch self {
-    case .manifest(let bytes): return Frame(.control, 1, bytes)
-    case .hostInput(let bytes): return Frame(.control, 2, bytes)
-    case .start: return Frame(.control, 3)
-    case .evidence(let bytes): return Frame(.control, 4, bytes)
-    case .signal(let number): return Frame(.control, 5, [number])
-    case .windowSize(let rows, let columns):
-      var writer = ByteWriter(capacity: 4)
-      writer.u16(rows)
-      writer.u16(columns)
-      return Frame(.control, 6, writer.bytes)
-    case .input(let bytes): return Frame(.standardInput, 1, bytes)
-    case .inputEnd: return Frame(.standardInput, 2)
-    case .credit(let channel, let bytes): return .credit(channel, bytes)
-    case .brokerData(let bytes): return Frame(.keyBroker, 1, bytes)
-    case .brokerEnd: return Frame(.keyBroker, 2)
-    case .brokerOpened: return Frame(.keyBroker, 4)
-    case .brokerFailed(let text): return Frame(.keyBroker, 5, Array(text.prefix(Wire.textBytesMax)))
-    case .execute(let bytes): return Frame(.control, 7, bytes)
-    case .toSession(let session, let message):
-      var frame = message.frame
-      frame.session = session
-      return frame
     }
   }
 }
@@ -127,18 +83,25 @@ extension Frame {
     WireError(code, channel: channel.rawValue, type: type)
   }
 
-  func expect(bytes count: Int) throws(WireError) {
-    guard payload.count == count else { throw fault(.length) }
+  /// The payload, which has so many bytes.
+  func payload(_ counts: ClosedRange<Int>) throws(WireError) -> [UInt8] {
+    guard counts.contains(payload.count) else { throw fault(.length) }
+    return payload
+  }
+
+  /// `message`, of which the type says all: there is no payload.
+  func empty<Message>(_ message: Message) throws(WireError) -> Message {
+    _ = try payload(0...0)
+    return message
   }
 
   func u16(at index: Int) -> UInt16 {
-    UInt16(payload[index]) | UInt16(payload[index + 1]) << 8
+    UInt16(truncatingIfNeeded: payload[index..<index + 2].littleEndian)
   }
 
   /// The grant of a credit frame: more than nothing, and never more than a whole window.
   func creditBytes() throws(WireError) -> UInt32 {
-    try expect(bytes: 4)
-    let value = UInt32(u16(at: 0)) | UInt32(u16(at: 2)) << 16
+    let value = UInt32(truncatingIfNeeded: try payload(4...4).littleEndian)
     guard value > 0, value <= Wire.windowBytes else { throw fault(.value) }
     return value
   }

@@ -19,6 +19,8 @@ public struct RelayOrder: Sendable {
   public private(set) var guestHasEnded = false
   /// Whether the host has said that it sends no more.
   public private(set) var hostHasEnded = false
+  /// Whether the host may send bytes or credit.
+  var hostMaySpeak: Bool { phase == .open && !hostHasEnded }
   /// How many bytes this end may send now.
   public private(set) var credit = StreamCredit()
   private var receivableBytes = Wire.windowBytes

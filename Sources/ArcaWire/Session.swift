@@ -1,8 +1,9 @@
 /// The guest's view of what the host may say next; every host message passes through it.
 public struct HostMessageOrder: Sendable {
-  private var hasManifest = false
-  private var hasHostInput = false
-  private var isStarted = false
+  /// What a start is told, in this order.
+  private enum Step: Int { case manifest, hostInput, start, nothing }
+
+  private var awaited = Step.manifest
   private var inputEnded = false
   private var inputGrantedBytes = Wire.windowBytes
 
@@ -17,7 +18,7 @@ public struct HostMessageOrder: Sendable {
   /// The order within the session of a program that runs already.
   public static var running: HostMessageOrder {
     var order = HostMessageOrder()
-    (order.hasManifest, order.hasHostInput, order.isStarted) = (true, true, true)
+    order.awaited = .nothing
     return order
   }
 
@@ -26,53 +27,46 @@ public struct HostMessageOrder: Sendable {
     inputGrantedBytes = min(inputGrantedBytes &+ bytes, Wire.windowBytes)
   }
 
-  /// Takes note of `message`, or refuses it where it may not come now.
-  public mutating func accept(_ message: HostMessage) throws(WireError) {
+  /// Takes note of `message`, which came in `frame`, or refuses it where it may not come now.
+  public mutating func accept(_ message: HostMessage, _ frame: Frame) throws(WireError) {
+    let isExpected: Bool
+    var isWithinCredit = true
     switch message {
-    case .manifest:
-      guard !hasManifest else { throw message.outOfOrder }
-      hasManifest = true
-    case .hostInput:
-      guard hasManifest, !hasHostInput else { throw message.outOfOrder }
-      hasHostInput = true
-    case .start:
-      guard hasHostInput, !isStarted else { throw message.outOfOrder }
-      isStarted = true
+    case .manifest: isExpected = advance(from: .manifest)
+    case .hostInput: isExpected = advance(from: .hostInput)
+    case .start: isExpected = advance(from: .start)
     case .evidence:
-      guard awaitsEvidence else { throw message.outOfOrder }
+      isExpected = awaitsEvidence
       awaitsEvidence = false
-    case .toSession, .execute:
-      // What comes when within a session is the session's own to say.
-      guard isStarted else { throw message.outOfOrder }
-    case .signal, .windowSize:
-      guard isStarted else { throw message.outOfOrder }
-    case .brokerOpened, .brokerFailed:
-      var isOpen = false
-      if case .brokerOpened = message { isOpen = true }
-      guard relay.answer(isOpen: isOpen) else { throw message.outOfOrder }
+    case .brokerOpened: isExpected = relay.answer(isOpen: true)
+    case .brokerFailed: isExpected = relay.answer(isOpen: false)
     case .brokerData(let bytes):
-      guard relay.phase == .open, !relay.hostHasEnded else { throw message.outOfOrder }
-      guard relay.receive(bytes.count) else { throw message.frame.fault(.credit) }
-    case .brokerEnd:
-      guard relay.endByHost() else { throw message.outOfOrder }
+      isExpected = relay.hostMaySpeak
+      isWithinCredit = relay.receive(bytes.count)
+    case .brokerEnd: isExpected = relay.endByHost()
     case .credit(.keyBroker, let bytes):
-      guard relay.phase == .open, !relay.hostHasEnded else { throw message.outOfOrder }
-      guard relay.add(bytes) else { throw message.frame.fault(.credit) }
-    case .credit:
-      guard isStarted else { throw message.outOfOrder }
+      isExpected = relay.hostMaySpeak
+      isWithinCredit = relay.add(bytes)
+    case .toSession, .execute, .signal, .windowSize, .credit:
+      // What comes when within a session is the session's own to say.
+      isExpected = awaited == .nothing
     case .input(let bytes):
-      guard isStarted, !inputEnded else { throw message.outOfOrder }
-      guard bytes.count <= Int(inputGrantedBytes) else { throw message.frame.fault(.credit) }
-      inputGrantedBytes -= UInt32(bytes.count)
+      isExpected = awaited == .nothing && !inputEnded
+      isWithinCredit = bytes.count <= Int(inputGrantedBytes)
+      inputGrantedBytes -= min(UInt32(bytes.count), inputGrantedBytes)
     case .inputEnd:
-      guard isStarted, !inputEnded else { throw message.outOfOrder }
+      isExpected = awaited == .nothing && !inputEnded
       inputEnded = true
     }
+    guard isExpected else { throw frame.fault(.order) }
+    guard isWithinCredit else { throw frame.fault(.credit) }
   }
-}
 
-extension HostMessage {
-  fileprivate var outOfOrder: WireError { frame.fault(.order) }
+  private mutating func advance(from step: Step) -> Bool {
+    guard awaited == step else { return false }
+    awaited = Step(rawValue: step.rawValue + 1) ?? .nothing
+    return true
+  }
 }
 
 /// The sending side of one flow-controlled stream.

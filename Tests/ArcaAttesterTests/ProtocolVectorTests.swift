@@ -82,20 +82,21 @@ import Testing
     }
     let report = try SNPReport(bytes)
     let entry = SNPCertificateTable.Entry(.vcek, [1, 2, 255])
-    let json = try StrictJSON(parsing: report.message(certificates: [entry]))
+    let form = try SNPReportForm(report.encoded())
+    let json = try StrictJSON(parsing: Attestation.report(form, certificates: [entry]))
     guard case .tee(let evidence) = try ReceivedEvidence(json, kind: .snp) else {
       Issue.record("not a TEE's evidence")
       return
     }
     #expect(evidence.document == bytes)
     #expect(evidence.certificateTable == SNPCertificateTable([entry]).encoded())
-    let bare = try report.message(certificates: [])
+    let bare = try Attestation.report(form, certificates: [])
     #expect(bare.suffix(18).elementsEqual(#""cert_chain":null}"#.utf8))
   }
 
   @Test func aReportOfAnUnknownProductIsRefused() throws {
     #expect(throws: AttesterError(.unsupported, "")) {
-      try SNPReport(version: 2).message(certificates: [])
+      try Attestation.report(SNPReportForm(SNPReport(version: 2).encoded()), certificates: [])
     }
   }
 }

@@ -95,12 +95,13 @@ import Testing
   /// RFC 5869, test cases 1 and 3, and RFC 4231, test case 6.
   @Test func keyDerivationIsTheStandards() {
     let secret = [UInt8](repeating: 0x0b, count: 22)
-    let derived = KeyDerivation.key(32, from: secret, salt: [], purpose: "")
+    let derived = KeyDerivation.key(
+      32, from: secret, salt: [], purpose: "", KeyDerivation.hmac)
     #expect(
       Hex.encode(derived) == "8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d")
     let long = KeyDerivation.hmac(
       Array("Test Using Larger Than Block-Size Key - Hash Key First".utf8),
-      key: [UInt8](repeating: 0xaa, count: 131))
+      [UInt8](repeating: 0xaa, count: 131))
     #expect(
       Hex.encode(long) == "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54")
   }

@@ -1,4 +1,3 @@
-import ArcaBytes
 import ArcaManifest
 import ArcaWire
 import CArcaGuest
@@ -17,15 +16,18 @@ public func arcaInitMain() {
   let enclave = System.environment("ARCA_TEE")
   if !enclave.isEmpty { return Enclave.run(kind: enclave) }
   do throws(InitError) {
-    try mountKernelFilesystems()
-    let kind = try KernelCommandLine().kind
-    let (uevents, opened) = try openChannel(kind: kind)
-    var channel = opened
+    for (path, type) in [("/proc", "proc"), ("/sys", "sysfs"), ("/dev", "devtmpfs")] {
+      try attempt(.environment, type, System.mount(type, path, type, 0))
+    }
+    let kind = try KernelCommandLine.value(of: "arca.tee=")
+    let uevents = try attempt(.environment, "uevents", System.check(arca_uevents_open()))
+    let channel = try attempt(
+      .environment, "the virtio port of the channel", Channel(uevents: uevents))
     channel.send(.ready)
     do throws(InitError) {
-      channel.send(.exit(try runWorkload(&channel, kind: kind, uevents: uevents)))
+      channel.send(.exit(try runWorkload(channel, kind: kind, uevents: uevents)))
     } catch {
-      channel.send(.failure(error.failure, detail: error.detail))
+      channel.send(error.message)
     }
     channel.finish()
   } catch {
@@ -34,36 +36,17 @@ public func arcaInitMain() {
   }
 }
 
-private func openChannel(kind: [UInt8]) throws(InitError) -> (uevents: Int32, channel: Channel) {
-  do {
-    let uevents = try System.openUevents()
-    return (uevents, try Channel(uevents: uevents))
-  } catch {
-    throw error.named(.environment, "the virtio port of the channel")
-  }
-}
-
-private func mountKernelFilesystems() throws(InitError) {
-  do {
-    for (path, type) in [("/proc", "proc"), ("/sys", "sysfs"), ("/dev", "devtmpfs")] {
-      try System.mount(type, path, type, 0)
-    }
-  } catch {
-    throw error.named(.environment, "proc, sysfs, devtmpfs")
-  }
-}
-
 private func runWorkload(
-  _ channel: inout Channel, kind: [UInt8], uevents: Int32
+  _ channel: Channel, kind: [UInt8], uevents: Int32
 ) throws(InitError) -> UInt8 {
   try Modules.load(for: kind)
-  let order = try Order(over: &channel, kind: kind)
+  let order = try Order(over: channel, kind: kind)
   var (manifest, input) = (order.manifest, order.input)
-  var secrets = try Secrets(for: manifest, from: order.broker, over: &channel)
+  var secrets = try Secrets(for: manifest, from: order.broker, over: channel)
   try loadModules(for: manifest, input)
   let root = try Root.open(
     manifest.rootFilesystem, key: manifest.rootFilesystem.encryptionKey.flatMap { secrets[$0] })
-  var volumes = try Volumes(manifest.volumes, keys: secrets, order.broker, over: &channel)
+  var volumes = try Volumes(manifest.volumes, keys: secrets, order.broker, over: channel)
   try root.enter(manifest.rootFilesystem)
   try ContainerEnvironment.make(for: manifest)
   try ContainerEnvironment.mount(input.folders)
@@ -82,25 +65,17 @@ private func runWorkload(
   try secrets.place(into: &manifest, isEnclave: false)
   // Before the workload's PID namespace, so that neither sees the other, and before its pipes.
   let localAddress = try LocalAddress.start(manifest, order.broker, order.provider)
-  let streams: Streams
-  let childSignals: Int32
-  do {
-    childSignals = try System.check(arca_child_signals_open())
-    if let size = input.terminal {
-      streams = try Streams(terminalFor: manifest.process, size, isConsole: true)
-    } else {
-      streams = try Streams(pipesFor: manifest.process)
-    }
-  } catch {
-    throw error.named(.environment, "standard streams")
-  }
-  let workload = try Workload.start(
+  let childSignals = try attempt(
+    .environment, "child signals", System.check(arca_child_signals_open()))
+  let streams = try Streams(for: manifest.process, terminal: input.terminal, isConsole: true)
+  let pid = try Workload.start(
     manifest.process, streams, .new(isRootReadOnly: manifest.rootFilesystem.writableBytes == 0))
   channel.send(.started)
+  let first = Execution(pid, streams, session: 0, rules: manifest.hostMay, over: channel)
   var session = Session(
-    workload, manifest, childSignals: childSignals, uevents: uevents, root: root,
-    localAddress: localAddress)
-  return try session.run(&channel)
+    channel: channel, executions: [first], manifest: manifest, childSignals: childSignals,
+    uevents: uevents, root: root, localAddress: localAddress)
+  return try session.run()
 }
 
 /// Those that only some manifests need: they cost every other start nothing.
@@ -123,33 +98,18 @@ struct Order {
   let input: HostInput
   let broker: KeyBroker?
 
-  init(over channel: inout Channel, kind: [UInt8]) throws(InitError) {
+  init(over channel: Channel, kind: [UInt8]) throws(InitError) {
     guard case .manifest(let encoded) = try channel.waitForMessage() else { throw .order }
     provider = try EvidenceProvider(kind: kind)
-    try checkIdentity(of: encoded, by: provider, over: &channel)
-    (manifest, input) = try receiveInput(encoded, &channel)
+    try checkIdentity(of: encoded, by: provider, over: channel)
+    let measured = try attempt(.manifest, WorkloadManifest(decoding: encoded))
+    guard case .hostInput(let bytes) = try channel.waitForMessage() else { throw .order }
+    let input = try attempt(.hostInput, HostInput(decoding: bytes))
+    manifest = try attempt(.hostInput, measured.merged(with: input))
+    self.input = input
     guard case .start = try channel.waitForMessage() else { throw .order }
     var broker: KeyBroker?
     if let access = manifest.keyBroker { broker = try KeyBroker(access, provider) }
     self.broker = broker
-  }
-}
-
-/// The manifest, merged with what the host may and does ask for.
-private func receiveInput(
-  _ encoded: [UInt8], _ channel: inout Channel
-) throws(InitError) -> (WorkloadManifest, HostInput) {
-  let manifest: WorkloadManifest
-  do {
-    manifest = try WorkloadManifest(decoding: encoded)
-  } catch {
-    throw InitError(.manifest, error.field)
-  }
-  guard case .hostInput(let bytes) = try channel.waitForMessage() else { throw .order }
-  do {
-    let input = try HostInput(decoding: bytes)
-    return (try manifest.merged(with: input), input)
-  } catch {
-    throw InitError(.hostInput, error.field)
   }
 }

@@ -5,7 +5,7 @@ import CArcaGuest
 /// What a container finds around it besides its own files (OCI runtime-spec, "config-linux", and
 /// the paths that podman hides).
 enum ContainerEnvironment {
-  private static let strict = ARCA_MS_NOSUID | ARCA_MS_NODEV | ARCA_MS_NOEXEC
+  private static let strict = MS_NOSUID | MS_NODEV | MS_NOEXEC
   private static let devices: [(String, UInt32, UInt32)] = [
     ("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9),
     ("tty", 5, 0),
@@ -25,7 +25,7 @@ enum ContainerEnvironment {
 
   /// Makes all but `/proc`, in the root that has just been entered.
   static func make(for manifest: WorkloadManifest) throws(InitError) {
-    try mount("tmpfs", "/dev", "tmpfs", ARCA_MS_NOSUID | ARCA_MS_NOEXEC, "mode=755,size=65536k")
+    try mount("tmpfs", "/dev", "tmpfs", MS_NOSUID | MS_NOEXEC, "mode=755,size=65536k")
     try step(.environment, "/dev") { () throws(SystemError) in
       for (name, major, minor) in devices {
         try System.makeDevice("/dev/\(name)", major: major, minor: minor)
@@ -33,20 +33,20 @@ enum ContainerEnvironment {
       for (name, target) in links { try System.link("/dev/\(name)", to: target) }
     }
     try mount(
-      "devpts", "/dev/pts", "devpts", ARCA_MS_NOSUID | ARCA_MS_NOEXEC,
+      "devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC,
       "newinstance,ptmxmode=0666,mode=0620,gid=5")
     try mount("shm", "/dev/shm", "tmpfs", strict, "mode=1777,size=65536k")
     try mount("mqueue", "/dev/mqueue", "mqueue", strict)
-    try mount("sysfs", "/sys", "sysfs", strict | ARCA_MS_RDONLY)
-    try mount("cgroup", "/sys/fs/cgroup", "cgroup2", strict | ARCA_MS_RDONLY)
+    try mount("sysfs", "/sys", "sysfs", strict | MS_RDONLY)
+    try mount("cgroup", "/sys/fs/cgroup", "cgroup2", strict | MS_RDONLY)
     for item in manifest.mounts {
       try mount(
-        "tmpfs", item.destination, "tmpfs", ARCA_MS_NOSUID | ARCA_MS_NODEV,
-        "size=\(item.sizeBytes),mode=\(octal(item.mode))")
+        "tmpfs", item.destination, "tmpfs", MS_NOSUID | MS_NODEV,
+        "size=\(item.sizeBytes),mode=\(String(item.mode, radix: 8))")
     }
     try step(.environment, "host name") { () throws(SystemError) in
       try System.setHostname(manifest.hostname)
-      try System.raiseLoopback()
+      try Network.setLink(1)
     }
     try makeFolder("/proc", mode: 0o555)
     try makeFolder(manifest.process.cwd, mode: 0o755, owner: manifest.process)
@@ -59,13 +59,13 @@ enum ContainerEnvironment {
       for path in masked {
         guard let isFolder = try? System.isFolder(path) else { continue }
         if isFolder {
-          try System.mount("tmpfs", path, "tmpfs", ARCA_MS_RDONLY, "size=0")
+          try System.mount("tmpfs", path, "tmpfs", MS_RDONLY, "size=0")
         } else {
-          try System.mount("/dev/null", path, "", ARCA_MS_BIND)
+          try System.mount("/dev/null", path, "", MS_BIND)
         }
       }
       for path in readOnly where (try? System.isFolder(path)) != nil {
-        try System.mount(path, path, "", ARCA_MS_BIND)
+        try System.mount(path, path, "", MS_BIND)
         try remountReadOnly(path, strict)
       }
       if isRootReadOnly { try remountReadOnly("/", 0) }
@@ -75,11 +75,9 @@ enum ContainerEnvironment {
   /// Writes what the host hands in and the manifest lets it write, over whatever stands there.
   static func write(_ files: [HostFile]) throws(InitError) {
     for file in files {
-      let path = Array(file.path.utf8)
-      let folder = path.prefix(path.lastIndex(of: UInt8(ascii: "/")) ?? 0)
-      try makeFolder(String(decoding: Array(folder), as: UTF8.self), mode: 0o755)
       try? System.unlink(file.path)
       try step(.environment, file.path) { () throws(SystemError) in
+        try makeFolders(parts(file.path).dropLast(), mode: 0o755)
         try File.write(file.path, file.content, mode: file.mode)
         try System.changeOwner(file.path, uid: file.uid, gid: file.gid)
       }
@@ -91,21 +89,19 @@ enum ContainerEnvironment {
     for (index, folder) in folders.enumerated() {
       try mount(
         "folder-\(index)", folder.path, "virtiofs",
-        strict | (folder.isReadOnly ? ARCA_MS_RDONLY : 0))
+        strict | (folder.isReadOnly ? MS_RDONLY : 0))
     }
   }
 
-  private static func remountReadOnly(_ path: String, _ flags: Int) throws(SystemError) {
-    try System.mount("", path, "", ARCA_MS_REMOUNT | ARCA_MS_BIND | ARCA_MS_RDONLY | flags)
+  private static func remountReadOnly(_ path: String, _ flags: Int32) throws(SystemError) {
+    try System.mount("", path, "", MS_REMOUNT | MS_BIND | MS_RDONLY | flags)
   }
 
   private static func mount(
-    _ source: String, _ target: String, _ type: String, _ flags: Int, _ data: String = ""
+    _ source: String, _ target: String, _ type: String, _ flags: Int32, _ data: String = ""
   ) throws(InitError) {
     try makeFolder(target, mode: 0o755)
-    try step(.environment, target) { () throws(SystemError) in
-      try System.mount(source, target, type, flags, data)
-    }
+    try attempt(.environment, target, System.mount(source, target, type, flags, data))
   }
 
   /// Makes `path` and what leads to it where they are missing; the last part belongs to `owner`.
@@ -114,34 +110,30 @@ enum ContainerEnvironment {
   ) throws(InitError) {
     if (try? System.isFolder(path)) == true { return }
     try step(.environment, path) { () throws(SystemError) in
-      try makeFolders(path.utf8.split(separator: UInt8(ascii: "/")), mode: mode)
+      try makeFolders(parts(path)[...], mode: mode)
       if let owner { try System.changeOwner(path, uid: owner.uid, gid: owner.gid) }
     }
   }
 
   /// Makes an empty file at `path`, to mount upon, and what leads to it where it is missing.
   static func makeFile(_ path: String) throws(SystemError) {
-    try makeFolders(path.utf8.split(separator: UInt8(ascii: "/")).dropLast(), mode: 0o755)
+    try makeFolders(parts(path).dropLast(), mode: 0o755)
     try File.write(path, [], mode: 0o600)
   }
 
+  private static func parts(_ path: String) -> [ArraySlice<UInt8>] {
+    Array(path.utf8).split(separator: UInt8(ascii: "/"))
+  }
+
   private static func makeFolders(
-    _ parts: [Substring.UTF8View], mode: UInt32
+    _ parts: ArraySlice<ArraySlice<UInt8>>, mode: UInt32
   ) throws(SystemError) {
     var made = ""
     for part in parts {
-      made += "/" + String(decoding: Array(part), as: UTF8.self)
-      do throws(SystemError) {
-        try System.makeFolder(made, mode: mode)
-      } catch {
-        if error.errno != SystemError.exists { throw error }
+      made += "/" + String(decoding: part, as: UTF8.self)
+      do throws(SystemError) { try System.makeFolder(made, mode: mode) } catch {
+        if error.errno != EEXIST { throw error }
       }
     }
-  }
-
-  private static func octal(_ mode: UInt32) -> String {
-    var digits = ""
-    for shift: UInt32 in [9, 6, 3, 0] { digits += "\(mode >> shift & 7)" }
-    return digits
   }
 }

@@ -11,31 +11,27 @@ enum Enclave {
     // The line to the host, which `execve` closes. Gramine hands on no descriptors of its own.
     let line = arca_nonblocking(3) == 0 ? 3 : arca_connect_loopback(Wire.enclavePort)
     guard line >= 0, arca_nonblocking(line) == 0, arca_close_from(3) == 0 else { return }
-    var channel = Channel(line: line)
+    let channel = Channel(line: line)
     channel.send(.ready)
     do throws(InitError) {
-      throw try becomeWorkload(&channel, kind: kind)
+      throw try becomeWorkload(channel, kind: kind)
     } catch {
-      channel.send(.failure(error.failure, detail: error.detail))
+      channel.send(error.message)
     }
     channel.finish()
   }
 
   /// Returns only where the program could not be executed.
   private static func becomeWorkload(
-    _ channel: inout Channel, kind: [UInt8]
+    _ channel: Channel, kind: [UInt8]
   ) throws(InitError) -> InitError {
-    let order = try Order(over: &channel, kind: kind)
+    let order = try Order(over: channel, kind: kind)
     var manifest = order.manifest
     try refuseWhatNeedsAKernel(manifest, order.input)
-    var secrets = try Secrets(for: manifest, from: order.broker, over: &channel)
+    var secrets = try Secrets(for: manifest, from: order.broker, over: channel)
     try secrets.place(into: &manifest, isEnclave: true)
     channel.send(.started)
-    do {
-      try channel.drain()
-    } catch {
-      throw .hostLeft
-    }
+    do { try channel.drain() } catch { throw .hostLeft }
     try Workload.assume(manifest.process)
     return Command.execute(manifest.process)
   }
@@ -43,11 +39,8 @@ enum Enclave {
   private static func refuseWhatNeedsAKernel(
     _ manifest: WorkloadManifest, _ input: HostInput
   ) throws(InitError) {
-    let needs = [
-      (
-        "rootFilesystem.encryptionKey", GuestFailure.manifest,
-        manifest.rootFilesystem.encryptionKey != nil
-      ),
+    let needs: [(String, GuestFailure, Bool)] = [
+      ("rootFilesystem.encryptionKey", .manifest, manifest.rootFilesystem.encryptionKey != nil),
       ("volumes", .manifest, !manifest.volumes.isEmpty),
       ("pod", .manifest, manifest.pod != nil),
       ("workloadMay", .manifest, !manifest.workloadMay.allowsNothing),

@@ -39,7 +39,7 @@ enum EvidenceProvider {
   }
 
   /// Evidence over 64 bytes of report data: a report and its certificate table, or a quote.
-  func report(_ reportData: [UInt8], over channel: inout Channel) throws(InitError) -> [UInt8] {
+  func report(_ reportData: [UInt8], over channel: Channel) throws(InitError) -> [UInt8] {
     switch self {
     case .simulated: return try channel.requestEvidence(reportData)
     case .hardware(.sgxQuote): return try Self.enclaveQuote(reportData)
@@ -50,14 +50,8 @@ enum EvidenceProvider {
 
   private static func enclaveQuote(_ reportData: [UInt8]) throws(InitError) -> [UInt8] {
     var files = KernelFiles()
-    do {
-      return try GramineQuote.request(reportData, &files)
-    } catch {
-      switch error {
-      case .file(let path, let failure): throw failure.named(.evidence, path)
-      case .type(let name): throw InitError(.evidence, Array("attestation_type is ".utf8) + name)
-      case .size: throw InitError(.evidence, "the quote is empty or too large")
-      }
+    do { return try GramineQuote.request(reportData, &files) } catch {
+      throw InitError(error, of: "/dev/attestation")
     }
   }
 
@@ -65,26 +59,38 @@ enum EvidenceProvider {
     _ reportData: [UInt8], _ format: Format
   ) throws(InitError) -> [UInt8] {
     let root = "/sys/kernel/config"
-    do {
-      if try !System.isFolder(root + "/tsm") {
-        try System.mount("configfs", root, "configfs", 0)
-      }
-    } catch {
-      throw error.named(.evidence, root)
+    try step(.evidence, root) { () throws(SystemError) in
+      if try !System.isFolder(root + "/tsm") { try System.mount("configfs", root, "configfs", 0) }
     }
     var files = KernelFiles()
     do {
-      let report = try TSMReport.request(
+      return try TSMReport.request(
         reportData, from: format == .snpReport ? .snp : .tdx, at: root + "/tsm/report", &files)
-      return report.document + report.auxiliary
     } catch {
-      switch error {
-      case .file(let name, let failure): throw failure.named(.evidence, "configfs-tsm: " + name)
-      case .provider(let name): throw InitError(.evidence, Array("configfs-tsm is of ".utf8) + name)
-      case .generation: throw InitError(.evidence, "configfs-tsm: another request came between")
-      case .size: throw InitError(.evidence, "configfs-tsm: evidence is empty or too large")
-      }
+      throw InitError(error, of: "configfs-tsm")
     }
+  }
+}
+
+extension InitError {
+  /// Why `source` gave no evidence.
+  fileprivate init(_ fault: TSMFault<SystemError>, of source: String) {
+    switch fault {
+    case .file(let name, let failure): self = failure.named(.evidence, "\(source): \(name)")
+    case .provider(let name): self.init(.evidence, Array("\(source) is of ".utf8) + name)
+    case .generation: self.init(.evidence, "\(source): another request came between")
+    case .size: self.init(.evidence, "\(source): evidence is empty or too large")
+    }
+  }
+}
+
+/// Reads what was given as evidence.
+func attempt<Value>(
+  _ call: @autoclosure () throws(EvidenceError) -> Value
+) throws(InitError) -> Value {
+  do { return try call() } catch {
+    throw InitError(
+      .evidence, "what was given as evidence is none: \(error.field), at byte \(error.offset)")
   }
 }
 
@@ -139,34 +145,22 @@ private struct Identity {
   let workload: [UInt8]
   let fields: (reportData: String, workload: String)
 
-  init(_ evidence: [UInt8], _ format: EvidenceProvider.Format) throws(InitError) {
-    do throws(EvidenceError) {
-      switch format {
-      case .snpReport:
-        let report = try SNPReport(Array(evidence.prefix(SNPReport.byteCount)))
-        reportData = report.reportData
-        workload = report.hostData
-        fields = ("REPORT_DATA", "HOST_DATA")
-      case .tdxQuote:
-        guard case .tdx(let report) = try QuoteBody(of: evidence) else {
-          throw EvidenceError(.unknownType, "quote of an SGX enclave", at: 4)
-        }
-        reportData = report.reportData
-        workload = report.mrConfigID
-        fields = ("REPORTDATA", "MRCONFIGID")
-      case .sgxQuote:
-        guard case .sgx(let report) = try QuoteBody(of: evidence) else {
-          throw EvidenceError(.unknownType, "quote of a trust domain", at: 4)
-        }
-        reportData = report.reportData
-        // Gramine leaves CONFIGID zero; the environment is of the manifest that MRENCLAVE covers.
-        workload =
-          Hex.decode(
-            String(decoding: System.environment("ARCA_WORKLOAD"), as: UTF8.self)) ?? []
-        fields = ("REPORTDATA", "ARCA_WORKLOAD")
+  init(_ evidence: [UInt8], _ format: EvidenceProvider.Format) throws(EvidenceError) {
+    switch format {
+    case .snpReport:
+      let report = try SNPReportForm(Array(evidence.prefix(SNPReportForm.byteCount)))
+      (reportData, workload) = (report.reportData, report.hostData)
+      fields = ("REPORT_DATA", "HOST_DATA")
+    case .tdxQuote, .sgxQuote:
+      let quote = try QuoteForm(evidence)
+      guard quote.tee == (format == .tdxQuote ? .tdx : .sgx) else {
+        throw EvidenceError(.unknownType, "quote of another kind of TEE", at: 4)
       }
-    } catch {
-      throw InitError(.evidence, "what was given as evidence is none, at byte \(error.offset)")
+      reportData = quote.reportData
+      // Gramine leaves CONFIGID zero; the environment is of the manifest that MRENCLAVE covers.
+      let environment = String(decoding: System.environment("ARCA_WORKLOAD"), as: UTF8.self)
+      workload = quote.tee == .tdx ? quote.mrConfigID : Hex.decode(environment) ?? []
+      fields = ("REPORTDATA", quote.tee == .tdx ? "MRCONFIGID" : "ARCA_WORKLOAD")
     }
   }
 
@@ -174,45 +168,31 @@ private struct Identity {
   ///
   /// A quote comes by way of the host, who could give another TD's, and nothing in here can verify
   /// it; the module's own report never leaves the TD.
-  init(ofTrustDomain nonce: [UInt8]) throws(InitError) {
-    let bytes: [UInt8]
-    do {
-      bytes = try System.trustDomainReport(nonce)
-    } catch {
-      throw error.named(.evidence, "/dev/tdx_guest")
-    }
-    do throws(EvidenceError) {
-      let report = try TDReportStructure(bytes)
-      reportData = report.reportData
-      workload = report.mrConfigID
-      fields = ("REPORTDATA", "MRCONFIGID")
-    } catch {
-      throw InitError(.evidence, "the TDX module's report is none, at byte \(error.offset)")
-    }
+  init(ofTrustDomain module: [UInt8]) throws(EvidenceError) {
+    let report = try TDReportStructure(module)
+    (reportData, workload) = (report.reportData, report.mrConfigID)
+    fields = ("REPORTDATA", "MRCONFIGID")
   }
 }
 
 /// Demands that the TEE itself reports the digest of `manifest`.
 func checkIdentity(
-  of manifest: [UInt8], by provider: EvidenceProvider, over channel: inout Channel
+  of manifest: [UInt8], by provider: EvidenceProvider, over channel: Channel
 ) throws(InitError) {
-  let nonce: [UInt8]
-  do {
-    nonce = try System.random(64)
-  } catch {
-    throw error.named(.evidence, "getrandom")
-  }
-  let identity: Identity
-  let evidence: [UInt8]
-  switch provider {
-  case .commandLine(let workload):
+  let nonce = try attempt(.evidence, "getrandom", System.random(64))
+  if case .commandLine(let workload) = provider {
     return try checkDigest(of: manifest, against: workload, in: "arca.workload=")
-  case .hardware(.tdxQuote):
-    identity = try Identity(ofTrustDomain: nonce)
-    evidence = try provider.report(nonce, over: &channel)
-  case .simulated(let format), .hardware(let format):
-    evidence = try provider.report(nonce, over: &channel)
-    identity = try Identity(evidence, format)
+  }
+  var module: [UInt8] = []
+  if case .hardware(.tdxQuote) = provider {
+    module = try attempt(.evidence, "/dev/tdx_guest", System.trustDomainReport(nonce))
+  }
+  let evidence = try provider.report(nonce, over: channel)
+  let identity: Identity
+  switch provider {
+  case .simulated(let format): identity = try attempt(Identity(evidence, format))
+  case .hardware(.tdxQuote), .commandLine: identity = try attempt(Identity(ofTrustDomain: module))
+  case .hardware(let format): identity = try attempt(Identity(evidence, format))
   }
   guard same(identity.reportData, nonce) else {
     throw InitError(
@@ -230,7 +210,7 @@ func checkIdentity(
 private func checkDigest(
   of manifest: [UInt8], against found: [UInt8], in field: String
 ) throws(InitError) {
-  let digest = ManifestDigest.sha256(manifest)
+  let digest = Crypto.sha256(manifest)
   let expected = digest + [UInt8](repeating: 0, count: max(0, found.count - digest.count))
   guard same(found, expected) else {
     throw InitError(

@@ -18,8 +18,8 @@ extension EvidenceProvider {
   }
 
   /// Evidence over 64 bytes of report data in the protocol's JSON form.
-  func message(_ reportData: [UInt8], over channel: inout Channel) throws(InitError) -> [UInt8] {
-    let evidence = try report(reportData, over: &channel)
+  func message(_ reportData: [UInt8], over channel: Channel) throws(InitError) -> [UInt8] {
+    let evidence = try report(reportData, over: channel)
     switch self {
     case .simulated(.tdxQuote), .simulated(.sgxQuote), .hardware(.sgxQuote):
       return Attestation.quote(evidence, eventLog: nil)
@@ -29,18 +29,12 @@ extension EvidenceProvider {
   }
 
   private static func snpMessage(_ evidence: [UInt8]) throws(InitError) -> [UInt8] {
-    let report: SNPReport
-    var entries: [SNPCertificateTable.Entry] = []
-    do throws(EvidenceError) {
-      report = try SNPReport(Array(evidence.prefix(SNPReport.byteCount)))
-      // What vouches for the report is the host's, and only the broker judges it.
-      let table = Array(evidence.dropFirst(SNPReport.byteCount))
-      if !table.isEmpty { entries = try SNPCertificateTable(table).entries }
-    } catch {
-      throw InitError(.evidence, "\(error.field), at byte \(error.offset)")
-    }
+    let report = try attempt(SNPReportForm(Array(evidence.prefix(SNPReportForm.byteCount))))
+    // What vouches for the report is the host's, and only the broker judges it.
+    let table = Array(evidence.dropFirst(SNPReportForm.byteCount))
+    let entries = table.isEmpty ? [] : try attempt(SNPCertificateTable(table)).entries
     do {
-      return try report.message(certificates: entries)
+      return try Attestation.report(report, certificates: entries)
     } catch {
       throw InitError(.evidence, "the report cannot be sent to a key broker: \(error.field)")
     }

@@ -3,15 +3,24 @@ import ArcaWire
 import CArcaGuest
 
 /// A running program, the workload or one beside it, and the bytes on their way to and from it.
-struct Execution {
+final class Execution {
   private static let pieceBytes = 32_768
   /// How much may wait for the host before output is left in its pipes.
   static let unsentBytesMax = 65_536
 
+  private let channel: Channel
   /// 0 for the workload.
   let session: UInt8
-  private(set) var workload: Workload
-  private(set) var status: UInt8?
+  let pid: Int32
+  private let isTerminal: Bool
+  /// Standard input; -1 with a terminal.
+  private var input: Int32
+  /// Standard output, or the terminal in both directions.
+  private var output: Int32
+  /// Standard error; -1 with a terminal.
+  private var error: Int32
+  /// The exit status, once it has ended.
+  var status: UInt8?
   private let sendInput: Bool
   private let receiveOutput: Bool
   private var outputCredit = StreamCredit()
@@ -22,8 +31,11 @@ struct Execution {
   private var inputTaken = 0
   private var inputEnded = false
 
-  init(_ workload: Workload, session: UInt8, rules: HostRules) {
-    self.workload = workload
+  init(_ pid: Int32, _ streams: Streams, session: UInt8, rules: HostRules, over channel: Channel) {
+    self.channel = channel
+    self.pid = pid
+    isTerminal = streams.isTerminal
+    (input, output, error) = (streams.input.ours, streams.output.ours, streams.error.ours)
     self.session = session
     // What runs at the host's wish also speaks to the host.
     sendInput = session != 0 || rules.sendInput
@@ -31,13 +43,14 @@ struct Execution {
   }
 
   /// Whether the program and its output have ended.
-  var isOver: Bool { status != nil && workload.output < 0 && workload.error < 0 }
+  var isOver: Bool { status != nil && output < 0 && error < 0 }
 
-  mutating func end(_ status: UInt8) { self.status = status }
+  /// What standard input is written to; below 0 once nobody reads it.
+  private var inputFD: Int32 { isTerminal ? output : input }
 
-  mutating func take(_ message: HostMessage) throws(InitError) {
+  func take(_ message: HostMessage, _ frame: Frame) throws(InitError) {
     do {
-      if session != 0 { try order.accept(message) }
+      if session != 0 { try order.accept(message, frame) }
       switch message {
       case .credit(.standardOutput, let bytes):
         try outputCredit.add(bytes, on: .standardOutput)
@@ -49,10 +62,10 @@ struct Execution {
     }
     switch message {
     case .signal(let number):
-      if status == nil { _ = arca_kill(workload.pid, Int32(number)) }
+      if status == nil { _ = kill(pid, Int32(number)) }
     case .windowSize(let rows, let columns):
-      if workload.isTerminal, workload.output >= 0 {
-        _ = arca_terminal_resize(workload.output, rows, columns)
+      if isTerminal, output >= 0 {
+        _ = arca_terminal_resize(output, rows, columns)
       }
     case .input(let bytes):
       guard sendInput else { throw InitError(.hostInput, "hostMay.sendInput") }
@@ -68,32 +81,29 @@ struct Execution {
   }
 
   /// Moves what can be moved now.
-  mutating func relay(_ channel: inout Channel) {
-    writeInput(&channel)
-    workload.output = readOutput(&channel, .standardOutput, workload.output, &outputCredit)
-    workload.error = readOutput(&channel, .standardError, workload.error, &errorCredit)
+  func relay() {
+    writeInput()
+    output = readOutput(.standardOutput, output, &outputCredit)
+    error = readOutput(.standardError, error, &errorCredit)
   }
 
   /// What to wait for: standard input, output and error.
-  func pollItems(hasRoom: Bool) -> [arca_poll] {
+  func pollItems(hasRoom: Bool) -> [pollfd] {
     // Asked about a terminal only while bytes wait: it would report its end again and again.
-    let terminal = pendingInput.isEmpty ? -1 : workload.output
-    let inputFD = workload.isTerminal ? terminal : workload.input
-    let writing = Int16(pendingInput.isEmpty ? 0 : ARCA_POLLOUT)
+    let terminal = pendingInput.isEmpty ? -1 : output
+    let inputFD = isTerminal ? terminal : input
+    let outputFD = hasRoom && outputCredit.bytes > 0 ? output : -1
+    let errorFD = hasRoom && errorCredit.bytes > 0 ? error : -1
     return [
-      arca_poll(fd: inputFD, events: writing, revents: 0),
-      arca_poll(
-        fd: hasRoom && outputCredit.bytes > 0 ? workload.output : -1, events: Int16(ARCA_POLLIN),
-        revents: 0),
-      arca_poll(
-        fd: hasRoom && errorCredit.bytes > 0 ? workload.error : -1, events: Int16(ARCA_POLLIN),
-        revents: 0),
+      pollfd(fd: inputFD, events: Int16(pendingInput.isEmpty ? 0 : POLLOUT), revents: 0),
+      pollfd(fd: outputFD, events: Int16(POLLIN), revents: 0),
+      pollfd(fd: errorFD, events: Int16(POLLIN), revents: 0),
     ]
   }
 
   /// Hands the program what its standard input takes; what nobody will read is consumed.
-  private mutating func writeInput(_ channel: inout Channel) {
-    let fd = workload.isTerminal ? workload.output : workload.input
+  private func writeInput() {
+    let fd = inputFD
     var taken = 0
     if fd >= 0 {
       do throws(SystemError) {
@@ -101,12 +111,10 @@ struct Execution {
           taken += try System.write(fd, pendingInput, from: inputTaken + taken)
         }
       } catch {
-        if error.errno != SystemError.again { closeInput() }
+        if error.errno != EAGAIN { closeInput() }
       }
     }
-    if workload.isTerminal ? workload.output < 0 : workload.input < 0 {
-      taken = pendingInput.count - inputTaken
-    }
+    if inputFD < 0 { taken = pendingInput.count - inputTaken }
     inputTaken += taken
     if inputTaken == pendingInput.count {
       pendingInput.removeAll(keepingCapacity: true)
@@ -120,21 +128,21 @@ struct Execution {
   }
 
   /// A terminal has no end of its own; only a pipe is closed.
-  mutating func closeInput() {
-    if workload.input >= 0 { System.close(workload.input) }
-    workload.input = -1
+  func closeInput() {
+    if input >= 0 { System.close(input) }
+    input = -1
   }
 
   /// Sends what the program has written, as far as credit and room go; -1 once it has ended.
   private func readOutput(
-    _ channel: inout Channel, _ name: Wire.Channel, _ fd: Int32, _ credit: inout StreamCredit
+    _ name: Wire.Channel, _ fd: Int32, _ credit: inout StreamCredit
   ) -> Int32 {
     while fd >= 0, credit.bytes > 0, channel.unsentBytes < Self.unsentBytesMax {
       let bytes: [UInt8]
       do {
         bytes = try System.read(fd, min(Self.pieceBytes, Int(credit.bytes)))
       } catch {
-        if error.errno == SystemError.again { return fd }
+        if error.errno == EAGAIN { return fd }
         // A terminal that nobody has open any more fails rather than ends.
         bytes = []
       }

@@ -1,3 +1,4 @@
+import ArcaManifest
 import ArcaWire
 
 /// Why the workload was not run to its end; what the host is told before the machine powers off.
@@ -14,35 +15,35 @@ struct InitError: Error {
     self.failure = failure
     self.detail = detail
   }
+
+  /// Sent as what became of the workload, or of a session beside it.
+  var message: GuestMessage { .failure(failure, detail: detail) }
 }
 
 /// Runs `body` and names its failure.
 func step<Value>(
   _ failure: GuestFailure, _ what: String, _ body: () throws(SystemError) -> Value
 ) throws(InitError) -> Value {
-  do {
-    return try body()
-  } catch {
-    throw error.named(failure, what)
-  }
+  do { return try body() } catch { throw error.named(failure, what) }
 }
 
-/// Names the failure of a system call in C, whose result is below zero.
-func step(_ failure: GuestFailure, _ what: String, _ result: Int32) throws(InitError) {
-  try step(failure, what) { () throws(SystemError) in _ = try System.check(result) }
+/// Names the failure of one call.
+@discardableResult
+func attempt<Value>(
+  _ failure: GuestFailure, _ what: String, _ call: @autoclosure () throws(SystemError) -> Value
+) throws(InitError) -> Value {
+  do { return try call() } catch { throw error.named(failure, what) }
+}
+
+/// Reads a document of the host's, or applies one; what is wrong with it is said by its fields.
+func attempt<Value>(
+  _ failure: GuestFailure, _ call: @autoclosure () throws(ManifestError) -> Value
+) throws(InitError) -> Value {
+  do { return try call() } catch { throw InitError(failure, error.field) }
 }
 
 /// The errno of a system call that failed.
 struct SystemError: Error {
-  /// The host has closed its end of the channel.
-  static let hostLeft = SystemError(errno: 32)
-  static let notFound: Int32 = 2
-  static let io: Int32 = 5
-  static let again: Int32 = 11
-  static let accessDenied: Int32 = 13
-  static let exists: Int32 = 17
-  static let notFolder: Int32 = 20
-
   let errno: Int32
 
   /// The failure that this amounts to in a step named `what`.

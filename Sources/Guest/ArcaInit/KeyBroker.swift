@@ -28,22 +28,21 @@ struct KeyBroker {
   /// Attests over a connection of its own and runs `body`; tries again while the broker cannot be
   /// reached, with pauses that double.
   func attested<Value>(
-    _ channel: inout Channel,
-    _ body: (inout BrokerSession, inout Channel) throws(InitError) -> Value
+    over channel: Channel, _ body: (BrokerSession) throws(InitError) -> Value
   ) throws(InitError) -> Value {
     let deadline = arca_milliseconds() + Self.deadlineMilliseconds
     var pause = Self.firstPauseMilliseconds
     while true {
-      var session = BrokerSession(
-        self, until: min(arca_milliseconds() + Self.attemptMilliseconds, deadline))
+      let session = BrokerSession(
+        self, channel, until: min(arca_milliseconds() + Self.attemptMilliseconds, deadline))
       do throws(InitError) {
-        try session.connect(&channel)
-        try session.attest(&channel)
-        let value = try body(&session, &channel)
-        try session.end(&channel)
+        try session.connect()
+        try session.attest()
+        let value = try body(session)
+        try session.end()
         return value
       } catch {
-        try? session.end(&channel)
+        try? session.end()
         let next = arca_milliseconds() + pause
         guard error.failure == .keyBroker, next < deadline else { throw error }
         channel.send(
@@ -56,32 +55,34 @@ struct KeyBroker {
 }
 
 /// One connection to the key broker, from the TLS handshake to the last answer.
-struct BrokerSession {
+final class BrokerSession {
   private static let readBytes = 16_384
 
   private let broker: KeyBroker
+  private let channel: Channel
   private let deadline: UInt64
   /// Bytes of the network that TLS had no room for yet.
   private var unfed: ArraySlice<UInt8> = []
   private var cookie: [UInt8]?
-  /// The attestation token; empty before ``attest(_:)``.
+  /// The attestation token; empty before ``attest()``.
   private(set) var token: [UInt8] = []
 
-  init(_ broker: KeyBroker, until deadline: UInt64) {
+  init(_ broker: KeyBroker, _ channel: Channel, until deadline: UInt64) {
     self.broker = broker
+    self.channel = channel
     self.deadline = deadline
   }
 
   // MARK: - Connection
 
   /// Connects, and demands that the broker proves to own a key that the manifest names.
-  mutating func connect(_ channel: inout Channel) throws(InitError) {
+  func connect() throws(InitError) {
     let address = broker.address
     guard channel.order.relay.open() else {
       throw InitError(.keyBroker, "the earlier connection has not ended")
     }
     channel.send(.brokerOpen(host: address.host, port: address.port))
-    switch try channel.waitForAttestation(until: deadline) {
+    switch try channel.waitForAttestation(until: deadline)?.message {
     case .brokerOpened?: break
     case .brokerFailed(let why)?: throw InitError(.keyBroker, Array("\(named): ".utf8) + why)
     default: throw InitError(.keyBroker, "\(named): the host does not connect in time")
@@ -89,7 +90,7 @@ struct BrokerSession {
     guard TLS.start(host: String(decoding: address.host, as: UTF8.self)) == 0 else {
       throw InitError(.secret, "TLS could not be started")
     }
-    let result = try drive(&channel) { Int(arca_tls_handshake()) }
+    let result = try drive { Int(arca_tls_handshake()) }
     guard result == 0 else {
       throw InitError(.keyBrokerIdentity, "\(named): TLS handshake failed (\(result))")
     }
@@ -102,7 +103,7 @@ struct BrokerSession {
   }
 
   /// Ends the connection, and waits until the host has ended it too.
-  mutating func end(_ channel: inout Channel) throws(InitError) {
+  func end() throws(InitError) {
     arca_tls_end()
     arca_key_wipe()
     guard channel.order.relay.phase == .open else { return }
@@ -118,45 +119,42 @@ struct BrokerSession {
   private var named: String { broker.access.url }
 
   /// Repeats a step of TLS until it needs no more bytes to go or to come.
-  private mutating func drive(
-    _ channel: inout Channel, _ step: () -> Int
-  ) throws(InitError) -> Int {
+  private func drive(_ step: () -> Int) throws(InitError) -> Int {
     while true {
       let result = step()
-      let sent = try sendWaiting(&channel)
+      let sent = try sendWaiting()
       if result != Int(ARCA_TLS_WAITS) { return result }
-      if !sent { try feed(&channel) }
+      if !sent { try feed() }
     }
   }
 
   /// Hands the host what TLS has to send, within the credit; false where it was nothing.
-  private mutating func sendWaiting(_ channel: inout Channel) throws(InitError) -> Bool {
+  private func sendWaiting() throws(InitError) -> Bool {
     var sent = false
     while true {
       let room = min(Int(channel.order.relay.credit.bytes), Wire.streamBytesMax)
-      let bytes = room > 0 ? TLS.take(room) : []
       if room == 0 {
-        try receive(&channel)
-      } else if bytes.isEmpty {
-        return sent
-      } else {
-        channel.order.relay.spend(bytes.count)
-        channel.send(.brokerData(bytes))
-        sent = true
+        try receive()
+        continue
       }
+      let bytes = TLS.take(room)
+      if bytes.isEmpty { return sent }
+      channel.order.relay.spend(bytes.count)
+      channel.send(.brokerData(bytes))
+      sent = true
     }
   }
 
-  private mutating func feed(_ channel: inout Channel) throws(InitError) {
-    if unfed.isEmpty { try receive(&channel) }
+  private func feed() throws(InitError) {
+    if unfed.isEmpty { try receive() }
     let count = TLS.feed(unfed)
     unfed = unfed.dropFirst(count)
     if let grant = channel.order.relay.consume(count) { channel.send(.brokerCredit(grant)) }
   }
 
   /// Waits for one message of the relay.
-  private mutating func receive(_ channel: inout Channel) throws(InitError) {
-    switch try channel.waitForAttestation(until: deadline) {
+  private func receive() throws(InitError) {
+    switch try channel.waitForAttestation(until: deadline)?.message {
     case .brokerData(let bytes)?: unfed += bytes
     case .brokerEnd?: throw InitError(.keyBroker, "\(named): it ended the connection")
     case nil: throw InitError(.keyBroker, "\(named): it gives no answer in time")
@@ -167,66 +165,58 @@ struct BrokerSession {
   // MARK: - Protocol
 
   /// Proves to the broker what runs here, with a key of this session's own.
-  mutating func attest(_ channel: inout Channel) throws(InitError) {
+  func attest() throws(InitError) {
     guard let point = Crypto.makeKey() else {
       throw InitError(.secret, "the TEE's key could not be made")
     }
     var request = BrokerRequest("POST", Array("auth".utf8))
     request.body = Attestation.request(tee: try broker.provider.protocolName)
-    let challenge = try accepted(try call(request, &channel), "auth")
+    let challenge = try accepted(try call(request), "auth")
     let attestation = Attestation(
-      nonce: try read("challenge") { () throws(AttesterError) in
-        try BrokerAnswer.nonce(challenge)
-      }, point: point)
+      nonce: try read("challenge", BrokerAnswer.nonce(challenge)), point: point)
     guard let digest = Crypto.sha384(attestation.runtimeData) else {
       throw InitError(.secret, "SHA-384 failed")
     }
     request.path = Array("attest".utf8)
     request.body = attestation.message(
       evidence: try broker.provider.message(
-        digest + [UInt8](repeating: 0, count: 16), over: &channel))
-    let answer = try accepted(try call(request, &channel), "attest")
-    token = try read("token") { () throws(AttesterError) in try BrokerAnswer.token(answer) }
+        digest + [UInt8](repeating: 0, count: 16), over: channel))
+    let answer = try accepted(try call(request), "attest")
+    token = try read("token", BrokerAnswer.token(answer))
   }
 
   /// The resource `repository/type/tag`; to be wiped after use.
-  mutating func resource(
-    _ path: [UInt8], _ channel: inout Channel
-  ) throws(InitError) -> [UInt8] {
+  func resource(_ path: [UInt8]) throws(InitError) -> [UInt8] {
     let name = "resource " + String(decoding: path, as: UTF8.self)
     let request = BrokerRequest("GET", Array("resource/".utf8) + path)
-    return try open(try accepted(try call(request, &channel), name), name)
+    return try open(try accepted(try call(request), name), name)
   }
 
   /// Decrypts an answer that is encrypted to this session's key.
   func open(_ body: [UInt8], _ name: String) throws(InitError) -> [UInt8] {
-    let sealed = try read(name) { () throws(AttesterError) in try SealedSecret(body) }
-    guard let secret = Crypto.open(sealed) else {
+    guard let secret = Crypto.open(try read(name, SealedSecret(body))) else {
       throw InitError(.secret, "\(name): does not decrypt with the key of this TEE")
     }
     return secret
   }
 
   /// Sends a request and waits for its answer, whatever its status.
-  mutating func call(
-    _ request: BrokerRequest, _ channel: inout Channel
-  ) throws(InitError) -> HTTPResponse {
+  func call(_ request: BrokerRequest) throws(InitError) -> HTTPResponse {
     let bytes = request.encoded(
       host: Array(broker.access.url.utf8.dropFirst(8).prefix { $0 != UInt8(ascii: "/") }),
       prefix: broker.address.prefix, session: cookie)
     var sent = 0
     while sent < bytes.count {
-      let count = try drive(&channel) { TLS.write(bytes[sent...]) }
+      let count = try drive { TLS.write(bytes[sent...]) }
       guard count > 0 else { throw broken(count) }
       sent += count
     }
     var reader = HTTPResponseReader()
     var part: [UInt8] = []
     while true {
-      let count = try drive(&channel) { TLS.read(Self.readBytes, into: &part) }
+      let count = try drive { TLS.read(Self.readBytes, into: &part) }
       guard count > 0 else { throw broken(count) }
-      let response = try read("answer") { () throws(AttesterError) in try reader.append(part) }
-      guard let response else { continue }
+      guard let response = try read("answer", reader.append(part)) else { continue }
       if let session = response.session { cookie = session }
       return response
     }
@@ -249,11 +239,9 @@ struct BrokerSession {
   }
 
   private func read<Value>(
-    _ what: String, _ body: () throws(AttesterError) -> Value
+    _ what: String, _ body: @autoclosure () throws(AttesterError) -> Value
   ) throws(InitError) -> Value {
-    do {
-      return try body()
-    } catch {
+    do { return try body() } catch {
       throw InitError(.secret, "\(named): \(what): not what the protocol says: \(error.field)")
     }
   }

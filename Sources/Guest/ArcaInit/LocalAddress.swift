@@ -15,7 +15,7 @@ struct LocalAddress {
   private let rules: WorkloadRules
   private let broker: KeyBroker?
   private let provider: EvidenceProvider
-  private var channel: Channel
+  private let channel: Channel
 
   /// Starts the process; init's end of its line, or nil where the manifest allows nothing.
   static func start(
@@ -23,48 +23,46 @@ struct LocalAddress {
   ) throws(InitError) -> Channel? {
     let rules = manifest.workloadMay
     guard !rules.allowsNothing else { return nil }
-    do {
+    return try step(.environment, "the local address") { () throws(SystemError) in
       let listener = try System.check(arca_listen_loopback(port))
       let (ours, theirs) = try System.socketPair()
-      if try System.check(arca_fork()) == 0 {
+      if try System.call(fork()) == 0 {
         System.close(ours)
-        _ = arca_unshare_mounts()
-        var address = LocalAddress(
+        _ = unshare(CLONE_NEWNS)
+        let address = LocalAddress(
           rules: rules, broker: broker, provider: provider, channel: Channel(line: theirs))
         address.serve(listener)
-        arca_exit(0)
+        _exit(0)
       }
       System.close(theirs)
       System.close(listener)
       return Channel(line: ours)
-    } catch {
-      throw error.named(.environment, "the local address")
     }
   }
 
   /// Serves until init has gone.
-  private mutating func serve(_ listener: Int32) {
+  private func serve(_ listener: Int32) {
     while true {
       var items = [
-        arca_poll(fd: channel.fd, events: 0, revents: 0),
-        arca_poll(fd: listener, events: Int16(ARCA_POLLIN), revents: 0),
+        pollfd(fd: channel.fd, events: 0, revents: 0),
+        pollfd(fd: listener, events: Int16(POLLIN), revents: 0),
       ]
       guard (try? System.poll(&items, timeoutMilliseconds: -1)) != nil, items[0].revents == 0
       else { return }
-      let connection = arca_accept(listener)
+      let connection = accept4(listener, nil, nil, SOCK_CLOEXEC | SOCK_NONBLOCK)
       guard connection >= 0 else { continue }
       answer(connection)
       System.close(connection)
     }
   }
 
-  private mutating func answer(_ connection: Int32) {
+  private func answer(_ connection: Int32) {
     let deadline = arca_milliseconds() + Self.requestMilliseconds
     var head: [UInt8] = []
     do throws(AttesterError) {
       while true {
         if let request = try LocalRequest.read(head) { return perform(request, connection) }
-        guard Self.wait(connection, ARCA_POLLIN, deadline),
+        guard Self.wait(connection, POLLIN, deadline),
           let bytes = try? System.read(connection, LocalRequest.headBytesMax - head.count),
           !bytes.isEmpty
         else { return }
@@ -77,7 +75,7 @@ struct LocalAddress {
     }
   }
 
-  private mutating func perform(_ request: LocalRequest, _ connection: Int32) {
+  private func perform(_ request: LocalRequest, _ connection: Int32) {
     if let rule = missingRule(request) {
       let text = Array("the manifest does not allow this; it needs workloadMay.".utf8) + rule + [10]
       return Self.reply(connection, "403 Forbidden", text)
@@ -106,10 +104,10 @@ struct LocalAddress {
     }
   }
 
-  private mutating func content(of request: LocalRequest) throws(InitError) -> [UInt8] {
-    if case .evidence(let data) = request { return try provider.message(data, over: &channel) }
+  private func content(of request: LocalRequest) throws(InitError) -> [UInt8] {
+    if case .evidence(let data) = request { return try provider.message(data, over: channel) }
     guard let broker else { throw InitError(.keyBroker, "the manifest names no keyBroker") }
-    return try broker.attested(&channel) { (session, channel) throws(InitError) in
+    return try broker.attested(over: channel) { (session) throws(InitError) in
       guard case .resource(let path) = request else {
         return Array(#"{"token":""#.utf8) + session.token + Array(#""}"#.utf8)
       }
@@ -117,7 +115,7 @@ struct LocalAddress {
       guard ResourceURI.path(uri) != nil else {
         throw InitError(.secret, "expected /cdh/resource/repository/type/tag")
       }
-      return try session.resource(path, &channel)
+      return try session.resource(path)
     }
   }
 
@@ -127,7 +125,7 @@ struct LocalAddress {
     for part in [Array(head.utf8), body] {
       var sent = 0
       while sent < part.count {
-        guard wait(connection, ARCA_POLLOUT, deadline),
+        guard wait(connection, POLLOUT, deadline),
           let count = try? System.write(connection, part, from: sent), count > 0
         else { return }
         sent += count
@@ -135,29 +133,27 @@ struct LocalAddress {
     }
   }
 
-  private static func wait(_ fd: Int32, _ event: Int, _ deadline: UInt64) -> Bool {
+  private static func wait(_ fd: Int32, _ event: Int32, _ deadline: UInt64) -> Bool {
     let now = arca_milliseconds()
-    var items = [arca_poll(fd: fd, events: Int16(event), revents: 0)]
-    return now < deadline
-      && (try? System.poll(&items, timeoutMilliseconds: Int32(deadline - now))) != nil
-      && items[0].revents != 0
+    guard now < deadline else { return false }
+    let found = try? System.wait(fd, event, timeoutMilliseconds: Int32(deadline - now))
+    return (found ?? 0) != 0
   }
 }
 
 extension Session {
   /// Carries messages between the process of the local address and the host.
-  mutating func relayAttestation(_ channel: inout Channel) throws(InitError) {
+  mutating func relayAttestation() throws(InitError) {
     guard localAddress != nil else { return }
-    while let message = channel.nextAttestation() { localAddress?.send(message.frame) }
+    while let received = channel.nextAttestation() { localAddress?.send(received.frame) }
     do throws(WireError) {
       while let frame = try localAddress?.nextFrame() {
-        switch try GuestMessage(frame) {
+        switch try GuestMessage(relayed: frame) {
         case .evidenceRequest: channel.order.awaitsEvidence = true
         case .brokerOpen: _ = channel.order.relay.open()
         case .brokerEnd: _ = channel.order.relay.endByGuest()
         case .brokerCredit(let bytes): channel.order.relay.grantMore(bytes)
-        case .brokerData, .log: break
-        default: continue
+        default: break
         }
         channel.send(frame)
       }

@@ -1,12 +1,11 @@
 import ArcaWire
+import CArcaGuest
 
 /// The kernel modules of the initrd, in the order that their list gives.
 enum Modules {
   static let folder = "/modules"
 
   private static let partMark = UInt8(ascii: "+")
-  /// What a module of instructions that the CPU lacks answers; another module does the work then.
-  private static let noDevice: Int32 = 19
 
   /// Loads every module whose line names neither a kind of TEE nor a part of a manifest, or names
   /// `kind`.
@@ -25,15 +24,11 @@ enum Modules {
   /// Loads the modules of which a line names one of `parts`, and removes all that are left.
   static func load(parts: [String]) throws(InitError) {
     try forEach { (words, path) throws(SystemError) in
-      let named = words.filter { $0.first == partMark }
-      if named.isEmpty { return }
-      if named.contains(where: { word in
-        parts.contains { same($0.utf8, word.dropFirst()) }
-      }) {
-        do throws(SystemError) {
-          try System.loadModule(path, isPacked: true)
-        } catch {
-          if error.errno != noDevice { throw error }
+      guard words.contains(where: { $0.first == partMark }) else { return }
+      if words.contains(where: { word in parts.contains { same("+\($0)".utf8, word) } }) {
+        do throws(SystemError) { try System.loadModule(path, isPacked: true) } catch {
+          // It is of instructions that the CPU lacks; another module does the work then.
+          if error.errno != ENODEV { throw error }
         }
       }
       try System.unlink(path)
@@ -44,21 +39,13 @@ enum Modules {
   private static func forEach(
     _ body: ([ArraySlice<UInt8>], String) throws(SystemError) -> Void
   ) throws(InitError) {
-    let lines: [UInt8]
-    do {
-      lines = try File.read("\(folder)/list", bytesMax: 4096)
-    } catch {
-      throw error.named(.module, "list of modules")
-    }
+    let lines = try attempt(
+      .module, "list of modules", File.read("\(folder)/list", bytesMax: 4096))
     for line in lines.split(separator: UInt8(ascii: "\n")) {
       let words = line.split(separator: UInt8(ascii: " "))
       guard let name = words.first else { continue }
       let path = "\(folder)/\(String(decoding: name, as: UTF8.self)).ko"
-      do {
-        try body(Array(words.dropFirst()), path)
-      } catch {
-        throw error.named(.module, path)
-      }
+      try attempt(.module, path, body(Array(words.dropFirst()), path))
     }
   }
 }
@@ -72,7 +59,7 @@ where A.Element == UInt8, B.Element == UInt8 {
 /// Small files read whole.
 enum File {
   static func read(_ path: String, bytesMax: Int) throws(SystemError) -> [UInt8] {
-    let fd = try System.openForReading(path)
+    let fd = try System.open(path, O_RDONLY)
     defer { System.close(fd) }
     var content: [UInt8] = []
     while content.count < bytesMax {
@@ -84,7 +71,7 @@ enum File {
   }
 
   static func write(_ path: String, _ content: [UInt8], mode: UInt32) throws(SystemError) {
-    let fd = try System.create(path, mode: mode)
+    let fd = try System.open(path, O_WRONLY | O_CREAT, mode: mode)
     defer { System.close(fd) }
     var start = 0
     while start < content.count { start += try System.write(fd, content, from: start) }

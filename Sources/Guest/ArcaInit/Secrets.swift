@@ -6,14 +6,14 @@ import TEEEvidence
 /// What the key broker gave, from its arrival to the places that the manifest names.
 struct Secrets {
   private static let folder = "/dev/.arca-secrets"
-  private static let strict = ARCA_MS_NOSUID | ARCA_MS_NODEV | ARCA_MS_NOEXEC
+  private static let strict = MS_NOSUID | MS_NODEV | MS_NOEXEC
 
   private var held: [(resource: String, content: [UInt8])] = []
 
   /// Attests once and fetches every resource that the start needs, or takes them from what came
   /// with the launch.
   init(
-    for manifest: WorkloadManifest, from broker: KeyBroker?, over channel: inout Channel
+    for manifest: WorkloadManifest, from broker: KeyBroker?, over channel: Channel
   ) throws(InitError) {
     var resources: [String] = []
     let named =
@@ -34,10 +34,8 @@ struct Secrets {
       }
       return
     }
-    held = try broker.attested(&channel) { (session, channel) throws(InitError) in
-      try Self.each(resources) { (path) throws(InitError) in
-        try session.resource(path, &channel)
-      }
+    held = try broker.attested(over: channel) { (session) throws(InitError) in
+      try Self.each(resources) { (path) throws(InitError) in try session.resource(path) }
     }
   }
 
@@ -99,9 +97,9 @@ struct Secrets {
           try System.changeMode(file, mode)
           if isEnclave { continue }
           try ContainerEnvironment.makeFile(path)
-          try System.mount(file, path, "", ARCA_MS_BIND)
+          try System.mount(file, path, "", MS_BIND)
           try System.mount(
-            "", path, "", ARCA_MS_REMOUNT | ARCA_MS_BIND | ARCA_MS_RDONLY | Self.strict)
+            "", path, "", MS_REMOUNT | MS_BIND | MS_RDONLY | Self.strict)
         } catch {
           throw error.named(.secret, "\(secret.resource) at \(path)")
         }
@@ -109,11 +107,9 @@ struct Secrets {
     }
     if isMounted {
       // The files stay reachable only where they are bound.
-      do {
+      try step(.secret, Self.folder) { () throws(SystemError) in
         try System.unmount(Self.folder)
         try System.removeFolder(Self.folder)
-      } catch {
-        throw error.named(.secret, Self.folder)
       }
     }
   }

@@ -1,3 +1,4 @@
+import ArcaBytes
 import CArcaGuest
 
 /// Devices of the kernel's device-mapper.
@@ -17,10 +18,12 @@ enum DeviceMapper {
 
   static func remove(_ name: String) throws(SystemError) {
     // SAFETY: the C string lives through the call.
-    _ = try System.check(unsafe arca_dm_remove(name))
+    try System.check(unsafe arca_dm_remove(name))
   }
 
-  static func control() throws(SystemError) -> Int32 { try System.check(arca_dm_control()) }
+  static func control() throws(SystemError) -> Int32 {
+    try System.open("/dev/mapper/control", O_RDWR)
+  }
 
   static func isVerityCorrupted(_ control: Int32, _ name: String) -> Bool {
     // SAFETY: the C string lives through the call.
@@ -34,36 +37,34 @@ struct Disk {
 
   private let fd: Int32
 
-  init(_ path: String) throws(SystemError) {
-    // SAFETY: the C string lives through the call.
-    fd = try System.check(unsafe arca_disk_open(path))
+  init(_ path: String) throws(SystemError) { fd = try System.open(path, O_RDWR | O_DIRECT) }
+
+  /// The size of the disk `name` in sectors of 512 bytes; 0 where the kernel does not say.
+  static func sectors(of name: String) throws(SystemError) -> UInt64 {
+    let text = try File.read("/sys/class/block/\(name)/size", bytesMax: 32)
+    return Digits.number(text.prefix { $0 != UInt8(ascii: "\n") }, digitsMax: 19) ?? 0
   }
 
   func close() { System.close(fd) }
 
   func readBlock(at offset: UInt64) throws(SystemError) -> [UInt8] {
-    var result: Int32 = 0
-    let bytes = unsafe [UInt8](unsafeUninitializedCapacity: Self.blockBytes) {
-      buffer, initialized in
-      // SAFETY: the call fills the block or fails.
-      result = unsafe arca_disk_read(fd, offset, buffer.baseAddress, Self.blockBytes)
-      initialized = result == 0 ? Self.blockBytes : 0
-    }
-    _ = try System.check(result)
-    return bytes
+    var block = [UInt8](repeating: 0, count: Self.blockBytes)
+    // SAFETY: the call fills the block or fails.
+    try System.check(unsafe arca_disk_read(fd, offset, &block, Self.blockBytes))
+    return block
   }
 
   func write(_ bytes: [UInt8], at offset: UInt64) throws(SystemError) {
     // SAFETY: the array lives through the call, which reads its count.
-    _ = try System.check(unsafe arca_disk_write(fd, offset, bytes, bytes.count))
+    try System.check(unsafe arca_disk_write(fd, offset, bytes, bytes.count))
   }
 
-  func flush() throws(SystemError) { _ = try System.check(arca_disk_flush(fd)) }
+  func flush() throws(SystemError) { try System.call(fsync(fd)) }
 }
 
 extension System {
   static func growExt4(_ path: String, blocks: UInt64) throws(SystemError) {
     // SAFETY: the C string lives through the call.
-    _ = try check(unsafe arca_ext4_resize(path, blocks))
+    try check(unsafe arca_ext4_resize(path, blocks))
   }
 }

@@ -15,40 +15,53 @@ struct Streams {
   let error: Ends
   let isTerminal: Bool
 
+  /// A terminal of the size that is asked for, or pipes; the workload's terminal is also its
+  /// console.
+  init(
+    for process: WorkloadProcess, terminal: HostInput.TerminalSize?, isConsole: Bool
+  ) throws(InitError) {
+    self = try step(.environment, "standard streams") { () throws(SystemError) in
+      guard let terminal else { return try Streams(pipesFor: process) }
+      return try Streams(terminalFor: process, terminal, isConsole: isConsole)
+    }
+  }
+
   /// Pipes rather than sockets, since programs open `/dev/stdout` anew.
-  init(pipesFor process: WorkloadProcess) throws(SystemError) {
+  private init(pipesFor process: WorkloadProcess) throws(SystemError) {
     let (input, output, error) = (try System.pipe(), try System.pipe(), try System.pipe())
     self.input = Ends(ours: input.writing, workload: input.reading)
     self.output = Ends(ours: output.reading, workload: output.writing)
     self.error = Ends(ours: error.reading, workload: error.writing)
     isTerminal = false
     for end in [self.input, self.output, self.error] {
-      _ = try System.check(arca_nonblocking(end.ours))
-      _ = try System.check(arca_change_owner(end.workload, process.uid, process.gid))
+      try System.check(arca_nonblocking(end.ours))
+      try System.call(fchown(end.workload, process.uid, process.gid))
     }
   }
 
-  /// A terminal of `size`; the workload's own is also its console.
-  init(
+  private init(
     terminalFor process: WorkloadProcess, _ size: HostInput.TerminalSize, isConsole: Bool
   ) throws(SystemError) {
     let (ends, path) = try System.openTerminal(uid: process.uid)
-    _ = try System.check(arca_terminal_resize(ends.ours, size.rows, size.columns))
+    try System.check(arca_terminal_resize(ends.ours, size.rows, size.columns))
     if isConsole {
       try File.write("/dev/console", [], mode: 0o600)
-      try System.mount(path, "/dev/console", "", ARCA_MS_BIND)
+      try System.mount(path, "/dev/console", "", MS_BIND)
     }
     input = Ends(ours: -1, workload: ends.workload)
     output = ends
-    error = Ends(ours: -1, workload: ends.workload)
+    error = input
     isTerminal = true
   }
 
   func closeWorkloadEnds() {
     System.close(input.workload)
-    if !isTerminal {
-      System.close(output.workload)
-      System.close(error.workload)
-    }
+    if isTerminal { return }
+    System.close(output.workload)
+    System.close(error.workload)
+  }
+
+  func closeOurEnds() {
+    for end in [input, output, error] where end.ours >= 0 { System.close(end.ours) }
   }
 }

@@ -8,30 +8,28 @@ import ArcaWire
 struct VolumeCounter {
   private static let nonceBytes = 16
 
+  private let session: BrokerSession
   private let path: [UInt8]
   private var known: UInt64 = 0
 
   /// The counter of the key at `resource`.
-  init(_ resource: String) throws(InitError) {
+  init(_ resource: String, _ session: BrokerSession) throws(InitError) {
     guard let path = ResourceURI.path(resource) else {
       throw InitError(.manifest, "resource \(resource)")
     }
     self.path = path
+    self.session = session
   }
 
   /// What the counter stands at.
-  mutating func read(
-    _ session: inout BrokerSession, _ channel: inout Channel
-  ) throws(InitError) -> UInt64 {
-    known = try call("GET", "", &session, &channel)
+  mutating func read() throws(InitError) -> UInt64 {
+    known = try call("GET", "")
     return known
   }
 
   /// Sets the counter from what was read to `next`.
-  mutating func advance(
-    to next: UInt64, _ session: inout BrokerSession, _ channel: inout Channel
-  ) throws(InitError) {
-    let found = try call("POST", "&expected=\(known)&next=\(next)", &session, &channel)
+  func advance(to next: UInt64) throws(InitError) {
+    let found = try call("POST", "&expected=\(known)&next=\(next)")
     guard found == next else {
       throw InitError(.volume, "\(name): stands at \(found), expected \(next)")
     }
@@ -39,16 +37,12 @@ struct VolumeCounter {
 
   private var name: String { "counter " + String(decoding: path, as: UTF8.self) }
 
-  private func call(
-    _ method: StaticString, _ query: String, _ session: inout BrokerSession,
-    _ channel: inout Channel
-  ) throws(InitError) -> UInt64 {
-    let nonce = try step(.environment, "getrandom") { () throws(SystemError) in
-      Array(Hex.encode(try System.random(Self.nonceBytes)).utf8)
-    }
+  private func call(_ method: StaticString, _ query: String) throws(InitError) -> UInt64 {
+    let random = try attempt(.environment, "getrandom", System.random(Self.nonceBytes))
+    let nonce = Array(Hex.encode(random).utf8)
     let request = BrokerRequest(
       method, Array("counter/".utf8) + path + Array("?nonce=".utf8) + nonce + Array(query.utf8))
-    let answer = try session.call(request, &channel)
+    let answer = try session.call(request)
     guard answer.status != 409 else {
       // Another guest has it, or had it since the read.
       throw InitError(.volume, "\(name): no longer at \(known); the volume is in use elsewhere")
@@ -57,14 +51,11 @@ struct VolumeCounter {
     // {"generation":G,"nonce":"N"}: the nonce shows that this answers this call.
     let start = Array("{\"generation\":".utf8)
     let end = Array(",\"nonce\":\"".utf8) + nonce + Array("\"}".utf8)
-    let digits = Array(plaintext.dropFirst(start.count).dropLast(end.count))
-    guard same(plaintext.prefix(start.count), start), same(plaintext.suffix(end.count), end),
-      plaintext.count > start.count + end.count, digits.count <= 19,
-      digits.allSatisfy({ $0 >= UInt8(ascii: "0") && $0 <= UInt8(ascii: "9") }),
-      let value = UInt64(decimal: digits)
-    else {
-      throw InitError(.secret, "\(name): the answer is not to this call")
-    }
+    let digits = plaintext.dropFirst(start.count).dropLast(end.count)
+    guard plaintext.starts(with: start), same(plaintext.suffix(end.count), end),
+      plaintext.count > start.count + end.count,
+      let value = Digits.number(digits, digitsMax: 19)
+    else { throw InitError(.secret, "\(name): the answer is not to this call") }
     return value
   }
 }

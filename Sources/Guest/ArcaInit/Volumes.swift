@@ -5,7 +5,7 @@ import CArcaGuest
 
 /// The encrypted volumes that the manifest names (docs/volumes.md).
 struct Volumes {
-  private static let flags = ARCA_MS_NOSUID | ARCA_MS_NODEV
+  private static let flags = MS_NOSUID | MS_NODEV
   private static let devices = "/dev/.arca-volumes"
 
   private var mounted: [String] = []
@@ -13,7 +13,7 @@ struct Volumes {
 
   /// Opens each volume, with the key broker's word that it is the newest state of it.
   init(
-    _ volumes: [EncryptedVolume], keys: Secrets, _ broker: KeyBroker?, over channel: inout Channel
+    _ volumes: [EncryptedVolume], keys: Secrets, _ broker: KeyBroker?, over channel: Channel
   ) throws(InitError) {
     guard !volumes.isEmpty, let broker else { return }
     var disks: [VolumeDisk] = []
@@ -27,18 +27,15 @@ struct Volumes {
       disks.append(try VolumeDisk(index: index, name: volume.name, key: key))
     }
     // A lost connection repeats this: it comes to the same.
-    let headers = try broker.attested(&channel) { (session, channel) throws(InitError) in
+    let headers = try broker.attested(over: channel) { (session) throws(InitError) in
       var headers: [VolumeHeader] = []
       for (disk, volume) in zip(disks, volumes) {
-        var counter = try VolumeCounter(volume.key)
-        headers.append(try disk.claim(&counter, &session, &channel))
+        headers.append(try disk.claim(try VolumeCounter(volume.key, session)))
       }
       return headers
     }
     for ((disk, volume), header) in zip(zip(disks, volumes), headers) {
-      let number = try step(.volume, "volume \(volume.name)") { () throws(SystemError) in
-        try disk.map(header)
-      }
+      let number = try attempt(.volume, "volume \(volume.name)", disk.map(header))
       opened.append((volume, number, header.dataSectors))
     }
   }
@@ -46,12 +43,10 @@ struct Volumes {
   /// Mounts the volumes, in the root that has been entered.
   mutating func mount() throws(InitError) {
     guard !opened.isEmpty else { return }
-    do {
+    try step(.volume, Self.devices) { () throws(SystemError) in
       // The workload's own /dev has no disks.
       try System.makeFolder(Self.devices, mode: 0o700)
       try System.mount("devtmpfs", Self.devices, "devtmpfs", 0)
-    } catch {
-      throw error.named(.volume, Self.devices)
     }
     for (volume, number, sectors) in opened {
       let target = volume.destination
@@ -63,24 +58,22 @@ struct Volumes {
         mounted.append(target)
         try System.growExt4(target, blocks: sectors / 8)
         if volume.isReadOnly {
-          try System.mount("", target, "", ARCA_MS_REMOUNT | ARCA_MS_RDONLY | Self.flags)
+          try System.mount("", target, "", MS_REMOUNT | MS_RDONLY | Self.flags)
         }
       } catch {
         throw error.named(.volume, "volume \(volume.name): ext4 at \(target)")
       }
     }
-    do {
+    try step(.volume, Self.devices) { () throws(SystemError) in
       try System.unmount(Self.devices)
       try System.removeFolder(Self.devices)
-    } catch {
-      throw error.named(.volume, Self.devices)
     }
   }
 
   /// Writes everything out; the workload has ended.
   func close() {
     for target in mounted.reversed() { try? System.unmount(target) }
-    if !mounted.isEmpty { arca_sync() }
+    if !mounted.isEmpty { sync() }
   }
 }
 
@@ -92,7 +85,7 @@ struct VolumeDisk {
   private static let reservedBytes: UInt64 = 1 << 20
   private static let tagBytes = 32
   private static let templateBytes: UInt64 = 32 << 20
-  private static let templateUnitBytes: UInt64 = 512
+  private static let templateUnitBytes = 512
   private static let diskSectorsMax: UInt64 = 1 << 31
 
   private let name: String
@@ -106,11 +99,10 @@ struct VolumeDisk {
     self.name = name
     self.key = key
     let found = try Self.find("volume-\(index)", name)
-    path = "/dev/\(found)"
-    let path = path
+    let path = "/dev/\(found)"
+    self.path = path
     (sectors, disk) = try step(.volume, "volume \(name): its disk") { () throws(SystemError) in
-      let size = try File.read("/sys/class/block/\(found)/size", bytesMax: 32)
-      return (UInt64(decimal: size) ?? 0, try Disk(path))
+      (try Disk.sectors(of: found), try Disk(path))
     }
     let least = (Self.reservedBytes + Self.templateBytes) / 512
     guard sectors > least, sectors <= Self.diskSectorsMax else {
@@ -120,14 +112,9 @@ struct VolumeDisk {
 
   /// The disk with the serial number `serial`.
   private static func find(_ serial: String, _ name: String) throws(InitError) -> String {
-    let disks = try step(.volume, "disks") { () throws(SystemError) in
-      try System.list("/sys/class/block")
-    }
-    for disk in disks {
+    for disk in try attempt(.volume, "disks", System.list("/sys/class/block")) {
       let disk = String(decoding: disk, as: UTF8.self)
-      guard let text = try? File.read("/sys/class/block/\(disk)/serial", bytesMax: 32) else {
-        continue
-      }
+      let text = (try? File.read("/sys/class/block/\(disk)/serial", bytesMax: 32)) ?? []
       if same(text.prefix { $0 != UInt8(ascii: "\n") && $0 != 0 }, serial.utf8) { return disk }
     }
     throw InitError(.volume, "volume \(name): the host attached no disk for it")
@@ -139,22 +126,18 @@ struct VolumeDisk {
   ///
   /// No write of this run reaches the data before the counter has been advanced, so an older state
   /// is behind the counter, and a start that was cut short can be repeated.
-  func claim(
-    _ counter: inout VolumeCounter, _ session: inout BrokerSession, _ channel: inout Channel
-  ) throws(InitError) -> VolumeHeader {
-    let known = try counter.read(&session, &channel)
-    let blocks = try step(.volume, named) { () throws(SystemError) in
-      [try disk.readBlock(at: 0), try disk.readBlock(at: 4096)]
-    }
+  func claim(_ volumeCounter: VolumeCounter) throws(InitError) -> VolumeHeader {
+    var counter = volumeCounter
+    let known = try counter.read()
+    let blocks = try attempt(
+      .volume, named, [disk.readBlock(at: 0), disk.readBlock(at: 4096)])
     var found: VolumeHeader?
-    for block in blocks {
-      guard let header = VolumeHeader(block, key: key) else { continue }
-      if header.generation >= found?.generation ?? 0 { found = header }
-    }
+    for header in blocks.compactMap({ VolumeHeader($0, key: key, Crypto.hmac) })
+    where header.generation >= found?.generation ?? 0 { found = header }
     let isBlank = blocks.allSatisfy { $0.allSatisfy { $0 == 0 } }
     let header: VolumeHeader
     switch VolumeHeader.decide(found, counter: known, diskSectors: sectors, isBlank: isBlank) {
-    case .refused(let reason): throw refusal(Self.text(reason))
+    case .refused(let reason): throw refusal(reason.rawValue)
     case .format:
       header = try format()
       try write(header)
@@ -165,7 +148,7 @@ struct VolumeDisk {
       }
       header = current
     }
-    try counter.advance(to: header.generation, &session, &channel)
+    try counter.advance(to: header.generation)
     return header
   }
 
@@ -175,23 +158,10 @@ struct VolumeDisk {
     InitError(.volume, "\(named): \(text)")
   }
 
-  private static func text(_ reason: VolumeHeader.Reason) -> String {
-    switch reason {
-    case .replaced:
-      return "nothing on its disk was written under its key, which has been used before: "
-        + "it was wiped, or another was put in its place"
-    case .foreign:
-      return "its disk is not blank, and its key has never been used; use another or remove it"
-    case .resized: return "its disk does not have the size that it was formatted with"
-    case .rolledBack: return "its disk was put back to an older state"
-    case .ahead: return "its disk is newer than the key broker's counter, which was put back"
-    }
-  }
-
   /// The two blocks are written in turn, so that one is whole whenever the machine stops.
   private func write(_ header: VolumeHeader) throws(InitError) {
     try step(.volume, named) { () throws(SystemError) in
-      try disk.write(header.block(key: key), at: header.generation % 2 * 4096)
+      try disk.write(header.block(key: key, Crypto.hmac), at: header.generation % 2 * 4096)
       try disk.flush()
     }
   }
@@ -201,7 +171,7 @@ struct VolumeDisk {
   /// dm-crypt over dm-integrity; the number of the device.
   func map(_ header: VolumeHeader) throws(SystemError) -> Int32 {
     let lower = try integrity(sectors: header.dataSectors)
-    var dataKey = header.dataKey(from: key)
+    var dataKey = header.dataKey(from: key, Crypto.hmac)
     defer { Crypto.wipe(&dataKey) }
     return try DeviceMapper.create(
       "volume-\(name)", "crypt", sectors: header.dataSectors, isReadOnly: false,
@@ -245,34 +215,20 @@ struct VolumeDisk {
   /// forged.
   private func writeTemplate(to path: String, sectors: UInt64) throws(SystemError) {
     var reader = ByteReader(try File.read("/volume", bytesMax: 1 << 20))
+    var image = [UInt8](repeating: 0, count: Int(Self.templateBytes))
+    do throws(BytesError) {
+      while reader.remaining > 0 {
+        let start = Int(try reader.u32()) * Self.templateUnitBytes
+        let run = try reader.slice(Int(try reader.u32()) * Self.templateUnitBytes)
+        guard start + run.count <= image.count else { throw BytesError(.tooLarge, at: start) }
+        image.replaceSubrange(start..<start + run.count, with: run)
+      }
+    } catch {
+      throw SystemError(errno: EIO)
+    }
     let device = try Disk(path)
     defer { device.close() }
-    let pieceBytes: UInt64 = 1 << 20
-    var next: (start: UInt64, bytes: ArraySlice<UInt8>)?
-    for start in stride(from: 0, to: Self.templateBytes, by: Int(pieceBytes)) {
-      var piece = [UInt8](repeating: 0, count: Int(pieceBytes))
-      while true {
-        if next == nil, reader.remaining > 0 {
-          do {
-            let offset = UInt64(try reader.u32()) * Self.templateUnitBytes
-            let count = Int(try reader.u32()) * Int(Self.templateUnitBytes)
-            next = (offset, try reader.slice(count))
-          } catch {
-            throw SystemError(errno: SystemError.io)
-          }
-        }
-        guard let run = next, run.start < start + pieceBytes else { break }
-        let part = run.bytes.prefix(Int(start + pieceBytes - run.start))
-        var at = Int(run.start - start)
-        for byte in part {
-          piece[at] = byte
-          at += 1
-        }
-        let rest = run.bytes.dropFirst(part.count)
-        next = rest.isEmpty ? nil : (start + pieceBytes, rest)
-      }
-      try device.write(piece, at: start)
-    }
+    try device.write(image, at: 0)
     // ext4 reads the last block before it grows.
     let last = [UInt8](repeating: 0, count: Disk.blockBytes)
     try device.write(last, at: (sectors / 8 - 1) * UInt64(Disk.blockBytes))

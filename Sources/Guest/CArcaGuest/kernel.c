@@ -1,20 +1,11 @@
-#define _GNU_SOURCE
 #include "CArcaGuest.h"
-#include <errno.h>
-#include <fcntl.h>
 #include <linux/netlink.h>
 #include <net/if.h>
 #include <netinet/in.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/ioctl.h>
-#include <sys/random.h>
 #include <sys/reboot.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
-#include <unistd.h>
 
 // linux/module.h: the kernel unpacks the file itself.
 #define MODULE_INIT_COMPRESSED_FILE 4
@@ -48,47 +39,25 @@ int arca_uevent_take(int fd) {
   }
 }
 
-int arca_set_hostname(const char *name, size_t length) {
-  return sethostname(name, length) < 0 ? -errno : 0;
-}
-
-int arca_loopback_up(void) {
-  int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) return -errno;
-  struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
-  int result = ioctl(fd, SIOCSIFFLAGS, &request) < 0 ? -errno : 0;
-  close(fd);
-  return result;
+// A socket and 127.0.0.1 at `port`.
+static int loopback(uint16_t port, int flags, struct sockaddr_in *address) {
+  *address = (struct sockaddr_in){
+      .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  return socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
 }
 
 int arca_listen_loopback(uint16_t port) {
-  int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (fd < 0) return -errno;
-  struct sockaddr_in address = {
-      .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-  if (bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || listen(fd, 8) < 0) {
-    int error = errno;
-    close(fd);
-    return -error;
-  }
+  struct sockaddr_in address;
+  int fd = loopback(port, SOCK_NONBLOCK, &address);
+  if (fd < 0 || bind(fd, (void *)&address, sizeof address) < 0 || listen(fd, 8) < 0) return -errno;
   return fd;
-}
-
-int arca_accept(int listener) {
-  int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-  return fd < 0 ? -errno : fd;
 }
 
 int arca_connect_loopback(uint16_t port) {
-  int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  struct sockaddr_in address = {
-      .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-  if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) < 0) return -errno;
+  struct sockaddr_in address;
+  int fd = loopback(port, 0, &address);
+  if (fd < 0 || connect(fd, (void *)&address, sizeof address) < 0) return -errno;
   return fd;
-}
-
-int arca_random(uint8_t *buffer, size_t count) {
-  return getrandom(buffer, count, 0) == (ssize_t)count ? 0 : -EIO;
 }
 
 // linux/tdx-guest.h, which Debian 12's headers do not have yet.
@@ -118,14 +87,6 @@ uint64_t arca_milliseconds(void) {
 // Embedded Swift seeds its hashing with this; musl has no such function.
 void arc4random_buf(void *buffer, size_t count) { (void)getrandom(buffer, count, 0); }
 
-void arca_power_off(void) {
-  sync();
-  reboot(RB_POWER_OFF);
-  // A kernel that cannot power off restarts, which ends a machine that may not reboot.
-  reboot(RB_AUTOBOOT);
-  _exit(1);
-}
-
 void arca_init_main(void);
 
 int main(void) {
@@ -133,5 +94,9 @@ int main(void) {
   arca_init_main();
   // Only a machine's first process can power it off.
   if (getenv("ARCA_TEE") != NULL) _exit(125);
-  arca_power_off();
+  sync();
+  reboot(RB_POWER_OFF);
+  // A kernel that cannot power off restarts, which ends a machine that may not reboot.
+  reboot(RB_AUTOBOOT);
+  _exit(1);
 }

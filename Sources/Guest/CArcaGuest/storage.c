@@ -1,13 +1,7 @@
-#define _GNU_SOURCE
 #include "CArcaGuest.h"
-#include <errno.h>
-#include <fcntl.h>
 #include <linux/dm-ioctl.h>
-#include <linux/fs.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/sysmacros.h>
-#include <unistd.h>
 
 #define DM_BYTES 4096
 
@@ -24,10 +18,7 @@ static struct dm_ioctl *dm_prepare(const char *name, uint32_t flags) {
   return request;
 }
 
-int arca_dm_control(void) {
-  int control = open("/dev/mapper/control", O_RDWR | O_CLOEXEC);
-  return control < 0 ? -errno : control;
-}
+static int dm_control(void) { return open("/dev/mapper/control", O_RDWR | O_CLOEXEC); }
 
 static int dm_load(int control, const char *name, const char *type, uint64_t sectors,
                    uint32_t flags, const char *before, const uint8_t *key, size_t key_bytes,
@@ -54,8 +45,8 @@ static int dm_load(int control, const char *name, const char *type, uint64_t sec
 int arca_dm_create(const char *name, const char *type, uint64_t sectors, int is_read_only,
                    const char *before, const uint8_t *key, size_t key_bytes, const char *after) {
   uint32_t flags = is_read_only ? DM_READONLY_FLAG : 0;
-  int control = arca_dm_control();
-  if (control < 0) return control;
+  int control = dm_control();
+  if (control < 0) return -errno;
   struct dm_ioctl *request = dm_prepare(name, flags);
   int result = ioctl(control, DM_DEV_CREATE, dm_buffer) < 0 ? -errno : (int)minor(request->dev);
   if (result >= 0) {
@@ -77,8 +68,8 @@ int arca_dm_create(const char *name, const char *type, uint64_t sectors, int is_
 }
 
 int arca_dm_remove(const char *name) {
-  int control = arca_dm_control();
-  if (control < 0) return control;
+  int control = dm_control();
+  if (control < 0) return -errno;
   dm_prepare(name, 0);
   int result = ioctl(control, DM_DEV_REMOVE, dm_buffer) < 0 ? -errno : 0;
   close(control);
@@ -96,11 +87,6 @@ int arca_verity_state(int control, const char *name) {
 #define DISK_BYTES (64 * DISK_BLOCK)
 
 static _Alignas(DISK_BLOCK) uint8_t disk_buffer[DISK_BYTES];
-
-int arca_disk_open(const char *path) {
-  int fd = open(path, O_RDWR | O_CLOEXEC | O_DIRECT);
-  return fd < 0 ? -errno : fd;
-}
 
 int arca_disk_read(int fd, uint64_t offset, uint8_t *buffer, size_t count) {
   if (count > DISK_BYTES || count % DISK_BLOCK) return -EINVAL;
@@ -125,10 +111,6 @@ int arca_disk_write(int fd, uint64_t offset, const uint8_t *buffer, size_t count
   }
   return 0;
 }
-
-void arca_sync(void) { sync(); }
-
-int arca_disk_flush(int fd) { return fsync(fd) < 0 ? -errno : 0; }
 
 // linux/fs/ext4/ext4.h: EXT4_IOC_RESIZE_FS.
 #define EXT4_RESIZE _IOW('f', 16, uint64_t)

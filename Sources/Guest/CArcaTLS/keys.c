@@ -1,19 +1,15 @@
 #include "CArcaTLS.h"
-#include <mbedtls/ecdh.h>
 #include <mbedtls/gcm.h>
+#include <mbedtls/md.h>
 #include <mbedtls/nist_kw.h>
 #include <mbedtls/platform_util.h>
 #include <mbedtls/sha256.h>
 #include <mbedtls/sha512.h>
 #include <psa/crypto.h>
+#include <stdlib.h>
 #include <string.h>
 
-static mbedtls_ecp_keypair tee_key;
-
-static int random_bytes(void *context, unsigned char *bytes, size_t count) {
-  (void)context;
-  return psa_generate_random(bytes, count);
-}
+static psa_key_id_t tee_key;
 
 void arca_wipe(void *bytes, size_t count) { mbedtls_platform_zeroize(bytes, count); }
 
@@ -21,42 +17,44 @@ int arca_sha384(const uint8_t *bytes, size_t count, uint8_t digest[48]) {
   return mbedtls_sha512(bytes, count, digest, 1);
 }
 
+// Nothing but memory can be lacking, and without it Swift ends the program as well.
+void arca_sha256(const uint8_t *bytes, size_t count, uint8_t digest[32]) {
+  if (mbedtls_sha256(bytes, count, digest, 0) != 0) abort();
+}
+
+void arca_hmac(const uint8_t *key, size_t key_count, const uint8_t *message, size_t count,
+               uint8_t code[32]) {
+  const mbedtls_md_info_t *hash = mbedtls_md_info_from_type(MBEDTLS_MD_SHA256);
+  if (mbedtls_md_hmac(hash, key, key_count, message, count, code) != 0) abort();
+}
+
 int arca_key_make(uint8_t point[64]) {
+  psa_key_attributes_t attributes = PSA_KEY_ATTRIBUTES_INIT;
   uint8_t encoded[65];
   size_t length;
   arca_key_wipe();
-  if (psa_crypto_init() != PSA_SUCCESS) return MBEDTLS_ERR_ECP_RANDOM_FAILED;
-  int result = mbedtls_ecp_gen_key(MBEDTLS_ECP_DP_SECP256R1, &tee_key, random_bytes, NULL);
-  if (result == 0)
-    result = mbedtls_ecp_write_public_key(&tee_key, MBEDTLS_ECP_PF_UNCOMPRESSED, &length, encoded,
-                                          sizeof encoded);
+  psa_set_key_type(&attributes, PSA_KEY_TYPE_ECC_KEY_PAIR(PSA_ECC_FAMILY_SECP_R1));
+  psa_set_key_bits(&attributes, 256);
+  psa_set_key_usage_flags(&attributes, PSA_KEY_USAGE_DERIVE);
+  psa_set_key_algorithm(&attributes, PSA_ALG_ECDH);
+  int result = psa_crypto_init();
+  if (result == 0) result = psa_generate_key(&attributes, &tee_key);
+  if (result == 0) result = psa_export_public_key(tee_key, encoded, sizeof encoded, &length);
   if (result == 0) memcpy(point, encoded + 1, 64);
   return result;
 }
 
-void arca_key_wipe(void) { mbedtls_ecp_keypair_free(&tee_key); }
+void arca_key_wipe(void) {
+  psa_destroy_key(tee_key);
+  tee_key = PSA_KEY_ID_NULL;
+}
 
-// Z of ECDH with the sender's ephemeral key, which must be a point of the curve.
+// Z of ECDH with the sender's ephemeral key, which is refused where it is no point of the curve.
 static int agree(const uint8_t ephemeral[64], uint8_t shared[32]) {
-  mbedtls_ecp_keypair peer;
-  mbedtls_mpi z;
   uint8_t encoded[65] = {4};
+  size_t length;
   memcpy(encoded + 1, ephemeral, 64);
-  mbedtls_ecp_keypair_init(&peer);
-  mbedtls_mpi_init(&z);
-  int result = mbedtls_ecp_group_load(&peer.MBEDTLS_PRIVATE(grp), MBEDTLS_ECP_DP_SECP256R1);
-  if (result == 0)
-    result = mbedtls_ecp_point_read_binary(&peer.MBEDTLS_PRIVATE(grp), &peer.MBEDTLS_PRIVATE(Q),
-                                           encoded, sizeof encoded);
-  if (result == 0)
-    result = mbedtls_ecp_check_pubkey(&peer.MBEDTLS_PRIVATE(grp), &peer.MBEDTLS_PRIVATE(Q));
-  if (result == 0)
-    result = mbedtls_ecdh_compute_shared(&peer.MBEDTLS_PRIVATE(grp), &z, &peer.MBEDTLS_PRIVATE(Q),
-                                         &tee_key.MBEDTLS_PRIVATE(d), random_bytes, NULL);
-  if (result == 0) result = mbedtls_mpi_write_binary(&z, shared, 32);
-  mbedtls_mpi_free(&z);
-  mbedtls_ecp_keypair_free(&peer);
-  return result;
+  return psa_raw_key_agreement(PSA_ALG_ECDH, tee_key, encoded, sizeof encoded, shared, 32, &length);
 }
 
 // Concat KDF (RFC 7518, section 4.6.2) with empty PartyUInfo and PartyVInfo: one round of SHA-256

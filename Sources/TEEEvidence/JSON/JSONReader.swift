@@ -6,12 +6,12 @@ public struct JSONReader: Sendable {
   /// Values nested deeper than this are refused.
   public static let depthMax = 16
 
-  private let bytes: [UInt8]
+  let bytes: [UInt8]
   /// Offset of the next byte to read.
-  public private(set) var offset = 0
+  public internal(set) var offset = 0
   // Right after an opening bracket no comma is due. Every other state demands one, so a single
   // flag serves all levels.
-  private var isFirst = false
+  var isFirst = false
 
   /// Reads from the first byte of `bytes`.
   public init(_ bytes: [UInt8]) { self.bytes = bytes }
@@ -22,66 +22,18 @@ public struct JSONReader: Sendable {
     isFirst = true
   }
 
-  /// The next member's name, or nil where the object ends.
-  public mutating func nextKey() throws(EvidenceError) -> JSONKey? {
+  /// Where the next member's name is, which holds no escapes; nil where the object ends.
+  public mutating func nextName() throws(EvidenceError) -> Range<Int>? {
     guard try hasNext(close: 0x7D) else { return nil }
-    try expect(0x22, "member name")
-    var key = JSONKey()
-    while offset < bytes.count {
-      let byte = bytes[offset]
-      offset += 1
-      if byte == 0x22 {
-        try expect(0x3A, ":")
-        return key
-      }
-      guard byte != 0x5C else { break }
-      key.append(byte)
-    }
-    throw error("member name")
-  }
-
-  /// Enters an array.
-  public mutating func beginArray() throws(EvidenceError) {
-    try expect(0x5B, "[")
-    isFirst = true
+    let name = try stringRange()
+    guard !bytes[name].contains(0x5C) else { throw error("member name") }
+    try expect(0x3A, ":")
+    return name
   }
 
   /// Whether the array has another element; leaves the array where it has none.
   public mutating func nextElement() throws(EvidenceError) -> Bool {
     try hasNext(close: 0x5D)
-  }
-
-  /// Reads a string; its bytes, without quotes, may not contain an escape.
-  public mutating func plainString() throws(EvidenceError) -> ArraySlice<UInt8> {
-    let inside = try stringRange()
-    guard !bytes[inside].contains(0x5C) else { throw error("string without escapes") }
-    return bytes[inside]
-  }
-
-  /// Reads a string and resolves its escapes.
-  public mutating func string() throws(EvidenceError) -> [UInt8] {
-    let inside = try stringRange()
-    guard bytes[inside].contains(0x5C) else { return Array(bytes[inside]) }
-    guard let text = JSONEscapes.resolve(bytes[inside]) else { throw error("escape in string") }
-    return text
-  }
-
-  /// Reads an integer from 0 to `max`, without fraction or exponent.
-  public mutating func integer(max: UInt64) throws(EvidenceError) -> UInt64 {
-    skipSpace()
-    let start = offset
-    var value: UInt64 = 0
-    while offset < bytes.count, bytes[offset] >= 0x30, bytes[offset] <= 0x39 {
-      let (product, tooLarge) = value.multipliedReportingOverflow(by: 10)
-      let (sum, overflow) = product.addingReportingOverflow(UInt64(bytes[offset] - 0x30))
-      guard !tooLarge, !overflow, sum <= max else { throw error("integer") }
-      value = sum
-      offset += 1
-    }
-    guard offset > start, !(bytes[start] == 0x30 && offset - start > 1) else {
-      throw error("integer")
-    }
-    return value
   }
 
   /// Passes over one value of any kind and returns where it is, without space around it.
@@ -96,12 +48,10 @@ public struct JSONReader: Sendable {
   /// Passes over white space and returns the offset of what follows.
   @discardableResult
   public mutating func skipSpace() -> Int {
-    while offset < bytes.count {
-      switch bytes[offset] {
-      case 0x20, 0x09, 0x0A, 0x0D: offset += 1
-      default: return offset
-      }
+    func isSpace(_ byte: UInt8) -> Bool {
+      byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09
     }
+    while offset < bytes.count, isSpace(bytes[offset]) { offset += 1 }
     return offset
   }
 
@@ -118,16 +68,12 @@ public struct JSONReader: Sendable {
       throw EvidenceError(.tooLarge, "JSON depth", at: offset)
     }
     guard offset < bytes.count else { throw error("value") }
-    switch bytes[offset] {
-    case 0x7B:
-      try beginObject()
-      while try nextKey() != nil {
-        skipSpace()
-        try skipValue(depth: depth + 1)
-      }
-    case 0x5B:
-      try beginArray()
-      while try nextElement() {
+    let kind = bytes[offset]
+    switch kind {
+    case 0x7B, 0x5B:
+      offset += 1
+      isFirst = true
+      while try kind == 0x7B ? nextName() != nil : nextElement() {
         skipSpace()
         try skipValue(depth: depth + 1)
       }
@@ -139,12 +85,10 @@ public struct JSONReader: Sendable {
   /// Passes over a number, true, false or null: a run of the characters that these are made of.
   private mutating func skipScalar() throws(EvidenceError) {
     let start = offset
-    while offset < bytes.count {
+    scalar: while offset < bytes.count {
       switch bytes[offset] {
       case 0x30...0x39, 0x2B, 0x2D, 0x2E, 0x41...0x5A, 0x61...0x7A: offset += 1
-      default:
-        guard offset > start else { throw error("value") }
-        return
+      default: break scalar
       }
     }
     guard offset > start else { throw error("value") }
@@ -159,12 +103,11 @@ public struct JSONReader: Sendable {
       offset += 1
       return false
     }
-    if first { return true }
-    try expect(0x2C, ",")
+    if !first { try expect(0x2C, ",") }
     return true
   }
 
-  private mutating func stringRange() throws(EvidenceError) -> Range<Int> {
+  mutating func stringRange() throws(EvidenceError) -> Range<Int> {
     try expect(0x22, "string")
     let start = offset
     while offset < bytes.count {
@@ -176,13 +119,13 @@ public struct JSONReader: Sendable {
     throw error("string")
   }
 
-  private mutating func expect(_ byte: UInt8, _ what: StaticString) throws(EvidenceError) {
+  mutating func expect(_ byte: UInt8, _ what: StaticString) throws(EvidenceError) {
     skipSpace()
     guard offset < bytes.count, bytes[offset] == byte else { throw error(what) }
     offset += 1
   }
 
-  private func error(_ field: StaticString) -> EvidenceError {
+  func error(_ field: StaticString) -> EvidenceError {
     EvidenceError(.invalid, field, at: offset)
   }
 }

@@ -23,32 +23,16 @@ public struct SNPCertificateTable: Sendable {
 
     /// The GUID in the order in which it is written.
     public var guid: [UInt8] {
-      switch self {
-      case .vcek:
-        return [
-          0x63, 0xDA, 0x75, 0x8D, 0xE6, 0x64, 0x45, 0x64, 0xAD, 0xC5, 0xF4, 0xB9, 0x3B, 0xE8, 0xAC,
-          0xCD,
-        ]
-      case .vlek:
-        return [
-          0xA8, 0x07, 0x4B, 0xC2, 0xA2, 0x5A, 0x48, 0x3E, 0xAA, 0xE6, 0x39, 0xC0, 0x45, 0xA0, 0xB8,
-          0xA1,
-        ]
-      case .ask:
-        return [
-          0x4A, 0xB7, 0xB3, 0x79, 0xBB, 0xAC, 0x4F, 0xE4, 0xA0, 0x2F, 0x05, 0xAE, 0xF3, 0x27, 0xC7,
-          0x82,
-        ]
-      case .ark:
-        return [
-          0xC0, 0xB4, 0x06, 0xA4, 0xA8, 0x03, 0x49, 0x52, 0x97, 0x43, 0x3F, 0xB6, 0x01, 0x4C, 0xD0,
-          0xAE,
-        ]
-      case .crl:
-        return [
-          0x92, 0xF8, 0x1B, 0xC3, 0x58, 0x11, 0x4D, 0x3D, 0x97, 0xFF, 0xD1, 0x9F, 0x88, 0xDC, 0x67,
-          0xEA,
-        ]
+      let (high, low): (UInt64, UInt64) =
+        switch self {
+        case .vcek: (0x63DA_758D_E664_4564, 0xADC5_F4B9_3BE8_ACCD)
+        case .vlek: (0xA807_4BC2_A25A_483E, 0xAAE6_39C0_45A0_B8A1)
+        case .ask: (0x4AB7_B379_BBAC_4FE4, 0xA02F_05AE_F327_C782)
+        case .ark: (0xC0B4_06A4_A803_4952, 0x9743_3FB6_014C_D0AE)
+        case .crl: (0x92F8_1BC3_5811_4D3D, 0x97FF_D19F_88DC_67EA)
+        }
+      return [high, low].flatMap { half in
+        stride(from: 56, through: 0, by: -8).map { UInt8(truncatingIfNeeded: half >> UInt64($0)) }
       }
     }
   }
@@ -59,72 +43,47 @@ public struct SNPCertificateTable: Sendable {
     public let kind: Kind
     /// Its bytes, as the host put them there.
     public let content: [UInt8]
-
-    /// Creates an entry.
-    public init(_ kind: Kind, _ content: [UInt8]) {
-      self.kind = kind
-      self.content = content
-    }
   }
 
   /// The entries of a known kind, in the table's order; others are passed over.
   public let entries: [Entry]
 
-  /// Creates a table.
-  public init(_ entries: [Entry]) {
-    self.entries = entries
-  }
-
   /// Reads a table; bytes that no entry points to are not looked at.
   public init(_ bytes: [UInt8]) throws(EvidenceError) {
     guard bytes.count <= Self.bytesMax else { throw EvidenceError(.tooLarge, "certificate table") }
-    var reader = ByteReader(bytes)
-    var headers: [(guid: [UInt8], offset: Int, length: Int)] = []
+    var headers: [(guid: ArraySlice<UInt8>, offset: Int, length: Int)] = []
+    var end = 0
     while true {
-      let start = reader.offset
-      do throws(BytesError) {
-        let guid = try reader.array(16)
-        let offset = Int(try reader.u32())
-        let length = Int(try reader.u32())
-        if guid.allSatisfy({ $0 == 0 }) {
-          guard offset == 0, length == 0 else { throw BytesError(.invalid, at: start) }
-          break
-        }
-        headers.append((guid, offset, length))
-      } catch {
-        throw EvidenceError(
-          error.code == .truncated ? .truncated : .invalid, "certificate table header", at: start)
+      let header = bytes[end...].prefix(24)
+      guard header.count == 24 else {
+        throw EvidenceError(.truncated, "certificate table header", at: end)
       }
+      end += 24
+      if header.prefix(16).allSatisfy({ $0 == 0 }) {
+        guard header.allSatisfy({ $0 == 0 }) else {
+          throw EvidenceError(.invalid, "certificate table header", at: end - 24)
+        }
+        break
+      }
+      let offset = Int(header.dropFirst(16).prefix(4).littleEndian)
+      headers.append((header.prefix(16), offset, Int(header.suffix(4).littleEndian)))
       guard headers.count <= Self.entriesMax else {
-        throw EvidenceError(.tooLarge, "certificate table headers", at: start)
+        throw EvidenceError(.tooLarge, "certificate table headers", at: end)
       }
     }
     var entries: [Entry] = []
     for header in headers {
-      guard header.offset >= reader.offset, header.length <= bytes.count,
+      guard header.offset >= end, header.length <= bytes.count,
         header.offset <= bytes.count - header.length
       else { throw EvidenceError(.invalid, "certificate table entry", at: header.offset) }
-      guard let kind = Kind.allCases.first(where: { $0.guid == header.guid }) else { continue }
+      let known = Kind.allCases.first { $0.guid.elementsEqual(header.guid) }
+      guard let kind = known else { continue }
       guard !entries.contains(where: { $0.kind == kind }) else {
         throw EvidenceError(.invalid, "certificate table entry given twice", at: header.offset)
       }
-      entries.append(Entry(kind, Array(bytes[header.offset..<header.offset + header.length])))
+      let content = Array(bytes[header.offset...].prefix(header.length))
+      entries.append(Entry(kind: kind, content: content))
     }
     self.entries = entries
-  }
-
-  /// The table's bytes, contents right after the headers.
-  public func encoded() -> [UInt8] {
-    var writer = ByteWriter()
-    var offset = (entries.count + 1) * 24
-    for entry in entries {
-      writer.append(entry.kind.guid)
-      writer.u32(UInt32(truncatingIfNeeded: offset))
-      writer.u32(UInt32(truncatingIfNeeded: entry.content.count))
-      offset += entry.content.count
-    }
-    writer.zeros(24)
-    for entry in entries { writer.append(entry.content) }
-    return writer.bytes
   }
 }

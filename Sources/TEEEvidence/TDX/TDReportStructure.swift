@@ -1,5 +1,3 @@
-import ArcaBytes
-
 /// What the TDX module tells a trust domain about itself: TDREPORT_STRUCT (Intel TDX Module ABI,
 /// "TDREPORT_STRUCT"), 1024 bytes.
 ///

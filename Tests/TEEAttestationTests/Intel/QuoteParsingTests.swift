@@ -34,6 +34,29 @@ import Testing
     }
   }
 
+  @Test func `a guest looks at what a verifier reads`() throws {
+    for scene in [QuoteScene.sgx(), .tdx4(), .tdx5()] {
+      let bytes = try scene.quote(scene.vendor())
+      var changed = bytes
+      for offset in 54..<(48 + 384) { changed[offset] = UInt8(truncatingIfNeeded: offset) }
+      for quote in [bytes, changed] {
+        let statement = try QuoteForm(quote)
+        switch try QuoteBody(of: quote) {
+        case .sgx(let report):
+          #expect(statement.tee == .sgx)
+          #expect(statement.reportData == report.reportData)
+        case .tdx(let report):
+          #expect(statement.tee == .tdx)
+          #expect(statement.reportData == report.reportData)
+          #expect(statement.mrConfigID == report.mrConfigID)
+        }
+      }
+      for count in [0, 47, 48, 54, 431] {
+        #expect(throws: EvidenceError.self) { try QuoteForm(Array(bytes.prefix(count))) }
+      }
+    }
+  }
+
   @Test func `unknown versions and types are refused`() throws {
     let scene = QuoteScene.tdx5()
     let quote = try scene.quote(scene.vendor())

@@ -41,10 +41,10 @@ struct GramineQuoteTests {
 
   private func refusal(
     _ change: (inout GramineTree) -> Void
-  ) -> GramineQuote.Fault<GramineTree.Failure>? {
+  ) -> TSMFault<GramineTree.Failure>? {
     var tree = GramineTree()
     change(&tree)
-    do throws(GramineQuote.Fault<GramineTree.Failure>) {
+    do throws(TSMFault<GramineTree.Failure>) {
       _ = try GramineQuote.request(data, &tree)
       return nil
     } catch {
@@ -67,7 +67,7 @@ struct GramineQuoteTests {
   @Test("An enclave that was built without DCAP, or for another scheme, is named")
   func types() throws {
     for name in ["none", "epid", "", "dcap2"] {
-      guard case .type(let found)? = refusal({ $0.type = name }) else {
+      guard case .provider(let found)? = refusal({ $0.type = name }) else {
         Issue.record("\(name) was taken")
         continue
       }
@@ -75,7 +75,7 @@ struct GramineQuoteTests {
     }
     var tree = GramineTree()
     tree.type = "dcap\n"
-    #expect(throws: GramineQuote.Fault<GramineTree.Failure>.self) {
+    #expect(throws: TSMFault<GramineTree.Failure>.self) {
       _ = try GramineQuote.request(data, &tree)
     }
   }
@@ -86,7 +86,7 @@ struct GramineQuoteTests {
       Issue.record("no error")
       return
     }
-    #expect(path == "/dev/attestation/attestation_type")
+    #expect(path == "attestation_type")
     #expect(failure.errno == 2)
     let silent = refusal { tree in
       tree.quotes = { _ throws(GramineTree.Failure) in throw GramineTree.Failure(errno: 13) }
@@ -95,7 +95,7 @@ struct GramineQuoteTests {
       Issue.record("no error")
       return
     }
-    #expect(path == "/dev/attestation/quote")
+    #expect(path == "quote")
     #expect(failure.errno == 13)
   }
 

@@ -21,6 +21,10 @@ long arca_tls_write(const uint8_t *bytes, size_t count);
 long arca_tls_read(uint8_t *bytes, size_t count);
 void arca_tls_end(void);
 
+void arca_sha256(const uint8_t *bytes, size_t count, uint8_t digest[32]);
+// HMAC with SHA-256.
+void arca_hmac(const uint8_t *key, size_t key_count, const uint8_t *message, size_t count,
+               uint8_t code[32]);
 int arca_sha384(const uint8_t *bytes, size_t count, uint8_t digest[48]);
 // Makes the TEE's key pair (P-256) anew and gives the public point: x, then y.
 int arca_key_make(uint8_t point[64]);

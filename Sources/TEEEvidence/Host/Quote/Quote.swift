@@ -4,7 +4,7 @@
 /// Sources: DCAP ECDSA Quote library API, appendix A.4; TDX DCAP Quoting Library API, appendix A.3.
 public struct Quote: Equatable, Sendable {
   /// Quotes larger than this are refused; real ones have about 5,000 bytes.
-  public static let byteCountMax = QuoteBody.quoteByteCountMax
+  public static let byteCountMax = QuoteForm.byteCountMax
 
   /// What the quote is about.
   public typealias Body = QuoteBody
@@ -41,10 +41,11 @@ public struct Quote: Equatable, Sendable {
     guard bytes.count <= Quote.byteCountMax else {
       throw EvidenceError(.tooLarge, "quote")
     }
-    var reader = FieldReader(bytes[...])
-    header = try QuoteHeader(&reader)
-    body = try QuoteBody(&reader, header)
-    signedBytes = bytes[..<reader.offset]
+    let form = try QuoteForm(bytes)
+    header = try QuoteHeader(bytes, form)
+    body = try QuoteBody(form)
+    signedBytes = bytes[..<form.body.endIndex]
+    var reader = FieldReader(bytes[form.body.endIndex...], base: form.body.endIndex)
     let count = try reader.u32("signature data length")
     let start = reader.offset
     let data = try reader.slice("signature data", Int(count))

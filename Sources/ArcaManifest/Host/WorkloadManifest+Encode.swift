@@ -159,6 +159,12 @@ extension WorkloadRules {
   }
 }
 
+extension CBOR.Entry {
+  init(_ key: String, _ value: CBOR) {
+    self.init(Array(key.utf8), value)
+  }
+}
+
 extension CBOR {
   static func text(_ string: String) -> CBOR { .text(Array(string.utf8)) }
 

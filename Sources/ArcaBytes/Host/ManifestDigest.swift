@@ -1,7 +1,7 @@
 /// The digest of a workload manifest, SHA-256 (FIPS 180-4, section 6.2).
 ///
-/// The guest has no crypto library when it hashes its manifest, so this is plain Swift. Everything
-/// else on a host uses swift-crypto, and a test holds the two equal.
+/// A host computes it without a crypto library, so that every module may; everything else there
+/// uses swift-crypto, and a test holds the two equal. The guest has Mbed TLS.
 public enum ManifestDigest {
   private static let k: [UInt32] = [
     0x428a_2f98, 0x7137_4491, 0xb5c0_fbcf, 0xe9b5_dba5, 0x3956_c25b, 0x59f1_11f1, 0x923f_82a4,

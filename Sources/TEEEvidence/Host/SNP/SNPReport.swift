@@ -6,7 +6,7 @@ import ArcaBytes
 /// layout depends on the product, which a version 2 report does not name.
 public struct SNPReport: Sendable {
   /// Length of a report, in bytes.
-  public static let byteCount = 1184
+  public static let byteCount = SNPReportForm.byteCount
   /// How many of its first bytes the signature covers.
   public static let signedByteCount = 0x2A0
 
@@ -76,13 +76,7 @@ public struct SNPReport: Sendable {
 
   /// Reads a report that fills `bytes` exactly.
   public init(_ bytes: [UInt8]) throws(EvidenceError) {
-    guard bytes.count >= Self.byteCount else {
-      throw EvidenceError(.truncated, "report", at: bytes.count)
-    }
-    guard bytes.count == Self.byteCount else {
-      throw EvidenceError(.trailing, "report", at: Self.byteCount)
-    }
-    var reader = ByteReader(bytes)
+    var reader = ByteReader(try SNPReportForm(bytes).bytes)
     do throws(BytesError) {
       version = try reader.u32()
       try readLaunch(&reader)
@@ -91,10 +85,6 @@ public struct SNPReport: Sendable {
       tailIsZero = try reader.slice(reader.remaining).allSatisfy { $0 == 0 }
     } catch {
       throw EvidenceError(.truncated, "report", at: error.offset)
-    }
-    guard (2...5).contains(version) else { throw EvidenceError(.unknownVersion, "VERSION", at: 0) }
-    guard bytes[0x34] == 1, bytes[0x35..<0x38].allSatisfy({ $0 == 0 }) else {
-      throw EvidenceError(.unknownType, "SIGNATURE_ALGO", at: 0x34)
     }
   }
 

@@ -3,9 +3,6 @@ import ArcaBytes
 /// An SGX report body, 384 bytes: what an enclave is (Intel SDM volume 3D, "REPORT"; in quotes,
 /// the DCAP ECDSA Quote library API, appendix A.4, "Enclave Report Body").
 public struct EnclaveReport: Equatable, Sendable {
-  /// Size of the structure in bytes.
-  public static let byteCount = 384
-
   /// CPU security version number, 16 bytes.
   public var cpuSVN: [UInt8]
   /// Bits that select extended SSA frame features.

@@ -1,10 +1,6 @@
 /// A TD report body of a quote: what a trust domain is (TDX DCAP Quoting Library API, appendix
 /// A.3: 584 bytes for TDX 1.0, 648 for TDX 1.5).
 public struct TDReport: Equatable, Sendable {
-  /// Size in bytes of the TDX 1.0 body.
-  public static let byteCount10 = 584
-  /// Size in bytes of the TDX 1.5 body.
-  public static let byteCount15 = 648
   /// How many runtime measurement registers a TD has.
   public static let rtmrCount = 4
 
