@@ -53,8 +53,8 @@ struct Netlink {
     message.replaceSubrange(start..<start + 2, with: Self.bytes(UInt16(message.count - start)))
   }
 
-  /// Sends it by a protocol of netlink, and wipes it; the answer, or acknowledgement, is the caller's
-  /// to wipe where it holds a key.
+  /// Sends it by a protocol of netlink, and wipes it; the answer, or acknowledgement, is the
+  /// caller's to wipe where it holds a key.
   @discardableResult
   consuming func send(by line: Int32 = NETLINK_ROUTE) throws(SystemError) -> [UInt8] {
     var request = message
