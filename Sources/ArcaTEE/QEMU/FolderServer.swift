@@ -33,7 +33,8 @@ package enum FolderServer {
       ? ["--shared-dir=\(folder)", "--sandbox=chroot"]
       : ["-f", "-o", "source=\(folder),sandbox=chroot"]
     _ = try System.spawn(
-      [program, "--fd=\(descriptor)"] + options, environment: ["PATH=/usr/bin", "LC_ALL=C"],
+      [program, "--fd=\(descriptor)", "--rlimit-nofile=0"] + options,
+      environment: ["PATH=/usr/bin", "LC_ALL=C"],
       descriptors: [-1, log, log, listener], flags: Int(ARCA_SPAWN_DIE_WITH_PARENT))
   }
 }
