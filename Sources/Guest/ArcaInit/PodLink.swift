@@ -167,7 +167,8 @@ struct PodLink {
   private static func key(_ place: Int, _ secret: [UInt8]) throws(SystemError) -> [UInt8] {
     var input = Array("arca pod ".utf8) + [UInt8(place)] + secret
     defer { Crypto.wipe(&input) }
-    guard let digest = Crypto.sha384(input) else { throw SystemError(errno: EIO) }
+    guard var digest = Crypto.sha384(input) else { throw SystemError(errno: EIO) }
+    defer { Crypto.wipe(&digest) }
     return Array(digest.prefix(32))
   }
 }
