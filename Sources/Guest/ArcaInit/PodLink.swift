@@ -76,10 +76,8 @@ struct PodLink {
 
   /// Which table says where packets go (ip-rule(8)), lower priorities first; nil: nowhere.
   ///
-  /// - Parameters:
-  ///   - destination: An address with its prefix, or empty for any.
-  ///   - port: Of the destination; 0 is any.
-  ///   - isOutgoing: Whether it is for packets that begin here alone.
+  /// A destination is an address with its prefix, or empty for any; port 0 is any; outgoing packets
+  /// are those that begin here.
   private static func addRule(
     _ priority: UInt32, table: UInt32?, _ destination: [UInt8] = [], port: UInt16 = 0,
     isOutgoing: Bool = false
