@@ -15,10 +15,10 @@ failed=0
 check() { # NAME COMMAND…: the command succeeds
   if "${@:2}"; then echo "ok   $1"; else echo "FAIL $1"; failed=1; fi
 }
-# run NAME: the container by that manifest; standard output in out, error in err, status in status.
+# run NAME [IMAGE MEMORY]: the container by that manifest; standard output in out, error in err, status in status.
 run() {
   status=0
-  timeout 240 "$arca" run --rm --manifest "$work/$1.yaml" "${2:-oci:$work/image}" \
+  timeout 240 "$arca" run --rm --memory "${3:-512m}" --manifest "$work/$1.yaml" "${2:-oci:$work/image}" \
     > "$work/out" 2> "$work/err" || status=$?
   grep -v simulated "$work/err" | sed "s/^/     $1: /" >&2 || true
 }
@@ -31,8 +31,8 @@ Examples/debian-image.sh "$work/image" '{"Entrypoint":["/bin/busybox","sh","-c"]
 "$kbs" init --folder "$work/kbs" --listen "127.0.0.1:$port" \
   --simulated-vendor "$ARCA_DATA/simulated-amd" > /dev/null
 for key in image other; do head -c 64 /dev/urandom > "$work/$key.key"; done
-for key in volume second; do head -c 32 /dev/urandom > "$work/$key.key"; done
-for key in image volume second; do
+for key in volume second small; do head -c 32 /dev/urandom > "$work/$key.key"; done
+for key in image volume second small; do
   "$kbs" resource set --folder "$work/kbs" "default/key/$key" "$work/$key.key" > /dev/null
 done
 # Another value under the name that the wrongly encrypted image asks for.
@@ -57,6 +57,7 @@ manifest first 'busybox mount | busybox grep /data; echo marked-secret-first > /
   busybox df -m /data | busybox tail -1; echo all-written' demo volume
 manifest again 'busybox cat /data/one /data/d*/e/f | busybox wc -l; busybox cat /data/one; \
   busybox md5sum /data/large; echo two > /data/two' demo volume
+manifest small 'busybox mount | busybox grep /data; echo x > /data/x' small small
 manifest both 'busybox cat /data/one /data/two' demo volume
 manifest writer 'i=0; while :; do i=$((i+1)); echo $i > /data/n.new; \
   busybox mv /data/n.new /data/n; busybox sync; echo $i; done' demo volume
@@ -79,7 +80,7 @@ build() { # NAME KEYFILE KEYNAME: an encrypted image; its workload digest
     | sed -n 's/^workload digest: //p'
 }
 digests=$(build encrypted image image),$(build wrong other other)
-for name in first again both writer reader sleeper swapped; do
+for name in first again both small writer reader sleeper swapped; do
   digests+=,$("$arca" manifest digest "$work/$name.yaml")
 done
 policy "$digests"
@@ -107,6 +108,9 @@ check "changed ciphertext is caught" bash -c "[ $status != 0 ] && ! grep -q plai
 cp "$work/kept" "$image"
 
 echo "# volumes"
+"$arca" volume create small --size 64m > /dev/null
+run small "oci:$work/image" 96m
+check "a new volume is formatted in the smallest guest" said 'type ext4'
 "$arca" volume create demo --size 2g > /dev/null
 disk=$("$arca" volume inspect demo | jq -r .path)
 cp --sparse=always "$disk" "$work/blank"

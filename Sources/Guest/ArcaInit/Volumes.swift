@@ -86,6 +86,7 @@ struct VolumeDisk {
   private static let tagBytes = 32
   private static let templateBytes: UInt64 = 32 << 20
   private static let templateUnitBytes = 512
+  private static let pieceBytes = 1 << 20
   private static let diskSectorsMax: UInt64 = 1 << 31
 
   private let name: String
@@ -214,24 +215,34 @@ struct VolumeDisk {
   /// Writes the empty file system of the initrd, zeros included: what was never written reads as
   /// forged.
   private func writeTemplate(to path: String, sectors: UInt64) throws(SystemError) {
-    var reader = ByteReader(try File.read("/volume", bytesMax: 1 << 20))
-    var image = [UInt8](repeating: 0, count: Int(Self.templateBytes))
-    do throws(BytesError) {
-      while reader.remaining > 0 {
-        let start = Int(try reader.u32()) * Self.templateUnitBytes
-        let run = try reader.slice(Int(try reader.u32()) * Self.templateUnitBytes)
-        guard start + run.count <= image.count else { throw BytesError(.tooLarge, at: start) }
-        image.replaceSubrange(start..<start + run.count, with: run)
-      }
-    } catch {
-      throw SystemError(errno: EIO)
-    }
+    let template = try File.read("/volume", bytesMax: 1 << 20)
     let device = try Disk(path)
     defer { device.close() }
-    try device.write(image, at: 0)
+    // Piece by piece, since a small guest has no room for the whole.
+    for start in stride(from: 0, to: Self.templateBytes, by: Self.pieceBytes) {
+      try device.write(try Self.piece(at: Int(start), of: template), at: start)
+    }
     // ext4 reads the last block before it grows.
     let last = [UInt8](repeating: 0, count: Disk.blockBytes)
     try device.write(last, at: (sectors / 8 - 1) * UInt64(Disk.blockBytes))
     try device.flush()
+  }
+
+  /// The file system's bytes from `start` on: what the template's runs have there, and else zeros.
+  private static func piece(at start: Int, of template: [UInt8]) throws(SystemError) -> [UInt8] {
+    var piece = [UInt8](repeating: 0, count: pieceBytes)
+    var reader = ByteReader(template)
+    do throws(BytesError) {
+      while reader.remaining > 0 {
+        let place = Int(try reader.u32()) * templateUnitBytes - start
+        let run = try reader.slice(Int(try reader.u32()) * templateUnitBytes)
+        let first = min(max(place, 0), pieceBytes)
+        let part = run.dropFirst(max(-place, 0)).prefix(pieceBytes - first)
+        piece.replaceSubrange(first..<first + part.count, with: part)
+      }
+    } catch {
+      throw SystemError(errno: EIO)
+    }
+    return piece
   }
 }
