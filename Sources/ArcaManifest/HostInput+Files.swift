@@ -60,7 +60,8 @@ public struct HostNetwork: ManifestPart, Sendable, Equatable {
     public var name: String
     /// Its hardware address, 6 bytes.
     public var hardwareAddress: [UInt8]
-    /// Its largest packet, 68 to 65,535 bytes.
+    /// Its largest packet, 68 to 65,535 bytes; of a pod's link at least 1,280, since what encrypts
+    /// it takes some of them.
     public var mtu: UInt32
     /// Addresses, each 4 or 16 bytes followed by the length of the prefix.
     public var addresses: [[UInt8]]
@@ -70,7 +71,8 @@ public struct HostNetwork: ManifestPart, Sendable, Equatable {
       guard !name.utf8.isEmpty, name.utf8.allSatisfy({ $0 > 0x20 && $0 != UInt8(ascii: "/") })
       else { throw fields.fault(.value, "name") }
       hardwareAddress = try fields.bytes("mac", min: 6, max: 6)
-      mtu = try fields.unsigned("mtu", min: 68, max: 65_535)
+      let isPodLink = name.utf8.elementsEqual(HostNetwork.podLink.utf8)
+      mtu = try fields.unsigned("mtu", min: isPodLink ? 1280 : 68, max: 65_535)
       addresses = []
       for item in try fields.array("addresses", max: 16) {
         guard case .bytes(let address) = item, isPrefixedAddress(address) else {

@@ -94,6 +94,10 @@ import Testing
       { $0.interfaces[0].name = "" }, { $0.interfaces[0].name = "a/b" },
       { $0.interfaces[0].hardwareAddress = [1] }, { $0.interfaces[0].mtu = 67 },
       { $0.interfaces[0].addresses = [[1, 2, 3, 4, 33]] }, { $0.interfaces[0].addresses = [[1]] },
+      {
+        $0.interfaces[0].name = HostNetwork.podLink
+        $0.interfaces[0].mtu = 1279
+      },
       { $0.routes[0].interface = 1 }, { $0.routes[0].gateway = [1] },
       { $0.routes[0].destination = [1, 2, 3, 4] },
     ]

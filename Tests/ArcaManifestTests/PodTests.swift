@@ -21,13 +21,7 @@ import Testing
     _ code: ManifestError.Code, _ field: String, _ change: (inout WorkloadManifest) -> Void,
     location: SourceLocation = #_sourceLocation
   ) {
-    var manifest = Self.sample
-    change(&manifest)
-    let error = #expect(throws: ManifestError.self, sourceLocation: location) {
-      try WorkloadManifest(decoding: manifest.encoded())
-    }
-    #expect(error?.code == code, sourceLocation: location)
-    #expect(error?.field == Array(field.utf8), sourceLocation: location)
+    expectRefusal(of: Self.sample, code, field, change, location)
   }
 
   @Test func aPlaceIsOneOfTheMembers() {

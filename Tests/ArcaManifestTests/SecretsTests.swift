@@ -41,17 +41,11 @@ import Testing
     }
   }
 
-  func refused(
+  private func refused(
     _ code: ManifestError.Code, _ field: String, _ change: (inout WorkloadManifest) -> Void,
     location: SourceLocation = #_sourceLocation
   ) {
-    var manifest = Self.sample
-    change(&manifest)
-    let error = #expect(throws: ManifestError.self, sourceLocation: location) {
-      try WorkloadManifest(decoding: manifest.encoded())
-    }
-    #expect(error?.code == code, sourceLocation: location)
-    #expect(error?.field == Array(field.utf8), sourceLocation: location)
+    expectRefusal(of: Self.sample, code, field, change, location)
   }
 
   @Test func brokerBounds() {
@@ -142,4 +136,18 @@ import Testing
     #expect(name?.prefix == Array("/a/b".utf8))
     #expect(ResourceURI.path("kbs:///a/b/c") == Array("a/b/c".utf8))
   }
+}
+
+/// Expects `sample` to be refused for `field` once it has been changed.
+func expectRefusal(
+  of sample: WorkloadManifest, _ code: ManifestError.Code, _ field: String,
+  _ change: (inout WorkloadManifest) -> Void, _ location: SourceLocation
+) {
+  var manifest = sample
+  change(&manifest)
+  let error = #expect(throws: ManifestError.self, sourceLocation: location) {
+    try WorkloadManifest(decoding: manifest.encoded())
+  }
+  #expect(error?.code == code, sourceLocation: location)
+  #expect(error?.field == Array(field.utf8), sourceLocation: location)
 }

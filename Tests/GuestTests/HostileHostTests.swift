@@ -133,6 +133,19 @@ extension GuestTests {
       }
     }
 
+    /// A pod's ports are not taken for the guest's own where the host leaves its link out.
+    @Test func aPodWithoutItsLinkDoesNotStart() throws {
+      var manifest = disk.manifest(["true"])
+      manifest.hasNetwork = true
+      manifest.pod = Pod(place: 0, ports: [[80], [81]])
+      for network in [nil, HostNetwork(interfaces: [], routes: [])] {
+        var input = HostInput()
+        input.network = network
+        let message = try machine { try $0.open(manifest, input) }
+        expectFailure(message, .hostInput)
+      }
+    }
+
     @Test func inputThatTheManifestForbidsEndsTheGuest() throws {
       var manifest = disk.manifest(["cat"])
       manifest.hostMay.sendInput = false
