@@ -133,14 +133,10 @@ unsigned long arca_token_crypt(struct arca_token *token, unsigned long handle, i
                                const uint8_t iv[ARCA_TOKEN_IV], const uint8_t *bound,
                                size_t bound_length, const uint8_t *input, size_t input_length,
                                uint8_t *output, size_t *output_length) {
-  CK_GCM_PARAMS parameters = {
-      .iv_ptr = (CK_BYTE_PTR)iv,
-      .iv_len = ARCA_TOKEN_IV,
-      .iv_bits = ARCA_TOKEN_IV * 8,
-      .aad_ptr = (CK_BYTE_PTR)bound,
-      .aad_len = bound_length,
-      .tag_bits = ARCA_TOKEN_TAG * 8,
-  };
+  // PKCS#11 2.40, section 2.12.3: IV, its bytes, its bits, additional data, its bytes, tag bits.
+  // Debian 12 and 13 have other names for them.
+  CK_GCM_PARAMS parameters = {(CK_BYTE_PTR)iv,    ARCA_TOKEN_IV, ARCA_TOKEN_IV * 8,
+                              (CK_BYTE_PTR)bound, bound_length,  ARCA_TOKEN_TAG * 8};
   CK_MECHANISM mechanism = {CKM_AES_GCM, &parameters, sizeof parameters};
   CK_ULONG length = *output_length;
   CK_RV result = encrypt
