@@ -1,6 +1,5 @@
 import ArcaKeyBroker
 import Foundation
-import HTTPTypes
 import Hummingbird
 import Logging
 
