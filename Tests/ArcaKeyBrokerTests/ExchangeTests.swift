@@ -234,4 +234,25 @@ import Testing
       } == .unknownSession)
     #expect(try await fixture.audit().count == before)
   }
+
+  @Test func whatAnotherReplicaStoredIsReadWholeOrRefused() async throws {
+    let fixture = try await BrokerFixture()
+    try await fixture.broker.setResource("default/app/key", to: Self.secret, by: "test")
+    let (first, _) = try await fixture.attested()
+    let record = try #require(try await fixture.store.session(first)?.attestation)
+    // The broker itself has attested none of the sessions below, so it reads them from the store.
+    func resource(_ record: [UInt8]) async throws -> String {
+      let id = try await fixture.broker.challenge(BrokerFixture.request()).session.id
+      _ = try await fixture.store.attest(
+        session: id, with: record, audit: AuditEvent(.attest, at: 1, []))
+      return try await fixture.broker.resource("default/app/key", session: id, token: nil)
+    }
+    let jwe = try JWE(StrictJSON(parsing: Array(try await resource(record).utf8)))
+    #expect(try jwe.decrypt(with: fixture.key) == Self.secret)
+    for count in [0, 1, 40, record.count / 2, record.count - 1] {
+      #expect(
+        await refusal { _ = try await resource(Array(record.prefix(count))) } == .corrupted)
+    }
+    #expect(await refusal { _ = try await resource(record + [0]) } == .corrupted)
+  }
 }

@@ -51,54 +51,50 @@ public struct Attested: Sendable {
       ("instance-identity", .number(simulated ? 97 : 2)))
   }
 
-  /// The record as it is stored.
+  /// The record as it is stored: CBOR, in which the evidence and what it binds are bytes, and the
+  /// rest is JSON.
   func encoded() -> [UInt8] {
-    func text(_ bytes: [UInt8]) -> StrictJSON { .string(Base64.encode(bytes, .standard)) }
-    let evidence: StrictJSON
-    switch received {
-    case .sample(let data):
-      evidence = .members(("kind", .string("sample")), ("document", text(data)))
-    case .tee(let document):
-      evidence = .members(
-        ("kind", .string(document.kind.rawValue)), ("document", text(document.document)),
-        ("table", text(document.certificateTable)))
-    }
-    return Array(
-      StrictJSON.members(
-        ("evidence", evidence), ("key", key.jwk), ("reportData", text(reportData)),
-        ("simulated", .bool(simulated)), ("claims", claims), ("trust", trustworthiness),
-        ("status", .string(status))
-      ).compact.utf8)
+    let (kind, document, table): (String, [UInt8], [UInt8]) =
+      switch received {
+      case .sample(let data): (Self.sample, data, [])
+      case .tee(let evidence):
+        (evidence.kind.rawValue, evidence.document, evidence.certificateTable)
+      }
+    let rest = StrictJSON.members(
+      ("kind", .string(kind)), ("key", key.jwk), ("simulated", .bool(simulated)),
+      ("claims", claims), ("trust", trustworthiness), ("status", .string(status)))
+    return CBOR.array([
+      .text(Array(rest.compact.utf8)), .bytes(document), .bytes(table), .bytes(reportData),
+    ]).encoded()
   }
 
   /// Reads a stored record.
   init(stored bytes: [UInt8]) throws(KeyBrokerError) {
-    let json = try StrictJSON(parsing: bytes)
     let fault = KeyBrokerError(.corrupted, "stored attestation: not in its form")
-    func octets(_ value: StrictJSON?) throws(KeyBrokerError) -> [UInt8] {
-      guard let bytes = value?.text.flatMap({ Base64.decode($0, .standard) }) else { throw fault }
-      return bytes
-    }
-    guard let evidence = json["evidence"], let kind = evidence["kind"]?.text,
-      let key = json["key"], let claims = json["claims"], let trust = json["trust"],
-      let status = json["status"]?.text, case .bool(let simulated) = json["simulated"]
+    guard case .array(let parts) = try? CBOR.decode(bytes), parts.count == 4,
+      case .text(let rest) = parts[0], case .bytes(let document) = parts[1],
+      case .bytes(let table) = parts[2], case .bytes(let reportData) = parts[3]
     else { throw fault }
-    let document = try octets(evidence["document"])
-    if kind == "sample" {
+    let json = try StrictJSON(parsing: rest)
+    guard let kind = json["kind"]?.text, let key = json["key"], let claims = json["claims"],
+      let trust = json["trust"], let status = json["status"]?.text,
+      case .bool(let simulated) = json["simulated"]
+    else { throw fault }
+    if kind == Self.sample {
       received = .sample(reportData: document)
     } else {
       guard let tee = TEEKind(rawValue: kind) else { throw fault }
-      received = .tee(
-        Evidence(
-          kind: tee, document: document, certificateTable: try octets(evidence["table"])))
+      received = .tee(Evidence(kind: tee, document: document, certificateTable: table))
     }
     self.key = try TEEPublicKey(key)
     self.status = status
-    reportData = try octets(json["reportData"])
+    self.reportData = reportData
     self.simulated = simulated
     self.claims = claims
     trustworthiness = trust
   }
+
+  private static let sample = AttesterKind.sample.rawValue
 }
 
 extension StrictJSON {
