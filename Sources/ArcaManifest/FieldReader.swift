@@ -84,6 +84,22 @@ struct FieldReader {
     return texts
   }
 
+  /// An argument vector, which names a program.
+  mutating func arguments(_ key: String) throws(ManifestError) -> [String] {
+    let texts = try texts(
+      key, max: WorkloadProcess.argsMax, bytesMax: WorkloadProcess.argBytesMax)
+    guard let program = texts.first, !program.utf8.isEmpty else { throw fault(.value, key) }
+    return texts
+  }
+
+  /// `NAME=value` each, with a name.
+  mutating func variables(_ key: String) throws(ManifestError) -> [String] {
+    let texts = try texts(
+      key, max: WorkloadProcess.argsMax, bytesMax: WorkloadProcess.argBytesMax)
+    guard texts.allSatisfy(hasName) else { throw fault(.value, key) }
+    return texts
+  }
+
   /// An absolute path other than `/`.
   mutating func cleanPath(_ key: String) throws(ManifestError) -> String {
     let path = try text(key, max: 4095)

@@ -40,29 +40,19 @@ public struct VolumeHeader: Sendable, Equatable {
       difference |= found ^ expected
     }
     guard difference == 0 else { return nil }
-    var reader = ByteReader(authenticated)
-    do {
-      guard try reader.array(Self.magic.count).elementsEqual(Self.magic) else { return nil }
-      generation = try reader.u64()
-      diskSectors = try reader.u64()
-      dataSectors = try reader.u64()
-      salt = try reader.array(32)
-    } catch {
-      return nil
-    }
+    guard authenticated.starts(with: Self.magic) else { return nil }
+    generation = authenticated[8..<16].littleEndian
+    diskSectors = authenticated[16..<24].littleEndian
+    dataSectors = authenticated[24..<32].littleEndian
+    salt = Array(authenticated[32...])
   }
 
   /// The block for `key`.
   public func block(key: [UInt8], _ hmac: KeyDerivation.HMAC) -> [UInt8] {
-    var writer = ByteWriter(capacity: Self.blockBytes)
-    writer.append(Self.magic)
-    writer.u64(generation)
-    writer.u64(diskSectors)
-    writer.u64(dataSectors)
-    writer.append(salt)
-    writer.append(Self.code(writer.bytes, key, hmac))
-    writer.zeros(Self.blockBytes - writer.bytes.count)
-    return writer.bytes
+    let numbers = [generation, diskSectors, dataSectors].flatMap { $0.littleEndianBytes }
+    var block = Self.magic + numbers + salt
+    block += Self.code(block, key, hmac)
+    return block + [UInt8](repeating: 0, count: Self.blockBytes - block.count)
   }
 
   /// The 16-byte key of the volume's data: one for each time that it is formatted.

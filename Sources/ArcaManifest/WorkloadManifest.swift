@@ -33,7 +33,7 @@ public struct WorkloadManifest: Sendable, Equatable {
 }
 
 /// An EROFS image and its dm-verity tree on one block device, tree behind data, 4096-byte blocks.
-public struct RootFilesystem: Sendable, Equatable {
+public struct RootFilesystem: ManifestPart, Sendable, Equatable {
   /// The tree's root hash: SHA-256, 32 bytes.
   public var rootHash: [UInt8]
   /// The tree's salt, at most 256 bytes.
@@ -47,10 +47,20 @@ public struct RootFilesystem: Sendable, Equatable {
   /// The key broker's resource (`kbs:///repository/type/tag`) that holds the 64-byte key of
   /// aes-xts-plain64, where the image is encrypted beneath the tree; nil where it is not.
   public var encryptionKey: String?
+
+  init(_ fields: inout FieldReader) throws(ManifestError) {
+    rootHash = try fields.bytes("rootHash", min: 32, max: 32)
+    salt = try fields.bytes("salt", max: 256)
+    // Sector numbers (blocks × 8) must stay within 63 bits.
+    dataBlocks = try fields.unsigned("dataBlocks", min: 1, max: 1 << 40)
+    hashStartBlock = try fields.unsigned("hashStartBlock", min: dataBlocks, max: 1 << 41)
+    writableBytes = try fields.unsigned("writableBytes", max: 1 << 50)
+    encryptionKey = try fields.optionalResource("encryptionKey")
+  }
 }
 
 /// The workload's program, its identity and its limits.
-public struct WorkloadProcess: Sendable, Equatable {
+public struct WorkloadProcess: ManifestPart, Sendable, Equatable {
   /// The argument vector; the first is the program, looked up in `PATH` unless it holds a slash.
   public var args: [String]
   /// `NAME=value` each.
@@ -75,6 +85,36 @@ public struct WorkloadProcess: Sendable, Equatable {
   public var noNewPrivileges: Bool
   /// The signal that asks the workload to stop (Linux numbering).
   public var stopSignal: UInt8
+
+  static let argsMax = 4096
+  static let argBytesMax = 131_071
+
+  init(_ fields: inout FieldReader) throws(ManifestError) {
+    args = try fields.arguments("args")
+    env = try fields.variables("env")
+    cwd = try fields.text("cwd", max: 4095)
+    guard isCleanAbsolutePath(cwd) else { throw fields.fault(.value, "cwd") }
+    uid = try fields.id("uid")
+    gid = try fields.id("gid")
+    additionalGids = []
+    for value in try fields.array("additionalGids", max: 65_536) {
+      guard case .unsigned(let id) = value, id <= FieldReader.idMax else {
+        throw fields.fault(.value, "additionalGids")
+      }
+      additionalGids.append(UInt32(id))
+    }
+    umask = try fields.unsigned("umask", max: 0o777)
+    capabilities = try fields.unsigned("capabilities")
+    if let ambient = fields.optional("ambientCapabilities") {
+      guard case .unsigned(let bits) = ambient, bits > 0, bits & ~capabilities == 0 else {
+        throw fields.fault(.value, "ambientCapabilities")
+      }
+      ambientCapabilities = bits
+    }
+    rlimits = try fields.parts(try fields.array("rlimits", max: 16), of: "rlimits")
+    noNewPrivileges = try fields.bool("noNewPrivileges")
+    stopSignal = try fields.unsigned("stopSignal", min: 1, max: 64)
+  }
 }
 
 /// A soft and a hard limit (prlimit(2)).
@@ -111,7 +151,7 @@ public struct TemporaryMount: ManifestPart, Sendable, Equatable {
 }
 
 /// What the host may add or replace; everything defaults to no.
-public struct HostRules: Sendable, Equatable {
+public struct HostRules: ManifestPart, Sendable, Equatable {
   /// Whether the host may replace the arguments.
   public var replaceArgs: Bool
   /// Names of environment variables that the host may set; a trailing `*` stands for any rest.
@@ -131,4 +171,16 @@ public struct HostRules: Sendable, Equatable {
   public var writeFiles: [String] = []
   /// Absolute paths at which the host may share folders of its own, untrusted.
   public var shareFolders: [String] = []
+
+  init(_ fields: inout FieldReader) throws(ManifestError) {
+    replaceArgs = try fields.bool("replaceArgs")
+    setEnv = try fields.texts("setEnv", max: 1024, bytesMax: 1024)
+    setHostname = try fields.bool("setHostname")
+    attachTerminal = try fields.bool("attachTerminal")
+    sendInput = try fields.bool("sendInput")
+    receiveOutput = try fields.bool("receiveOutput")
+    execute = try fields.optionalFlag("execute")
+    writeFiles = try fields.optionalPaths("writeFiles")
+    shareFolders = try fields.optionalPaths("shareFolders")
+  }
 }

@@ -20,6 +20,9 @@ public enum Wire {
   /// The most bytes of the key broker's host name.
   public static let hostNameBytesMax = 253
 
+  /// The port of 127.0.0.1 at which the launcher waits for an enclave that inherits no descriptors.
+  public static let enclavePort: UInt16 = 40_961
+
   /// What a frame belongs to.
   public enum Channel: UInt8, Sendable {
     /// Messages about the session itself.
@@ -56,14 +59,10 @@ public struct Frame: Sendable {
     self.payload = payload
   }
 
-  /// Appends the header and payload to `writer`.
-  public func write(to writer: inout ByteWriter) {
-    writer.u8(Wire.version)
-    writer.u8(channel.rawValue)
-    writer.u8(type)
-    writer.u8(session)
-    writer.u32(UInt32(truncatingIfNeeded: payload.count))
-    writer.append(payload)
+  /// What stands before the payload on the wire.
+  public var header: [UInt8] {
+    [Wire.version, channel.rawValue, type, session]
+      + UInt32(truncatingIfNeeded: payload.count).littleEndianBytes
   }
 }
 
@@ -96,14 +95,14 @@ public struct FrameDecoder: Sendable {
     guard buffer.count - start >= Wire.headerBytes else { return nil }
     let (channelByte, type) = (buffer[start + 1], buffer[start + 2])
     guard buffer[start] == Wire.version else {
-      throw WireError(.version, channel: channelByte, type: type)
+      throw WireError(code: .version, channel: channelByte, type: type)
     }
     guard let channel = Wire.Channel(rawValue: channelByte) else {
-      throw WireError(.channel, channel: channelByte, type: type)
+      throw WireError(code: .channel, channel: channelByte, type: type)
     }
     let length = Int(buffer[start + 4..<start + 8].littleEndian)
     let bound = channel.isStream ? Wire.streamBytesMax : Wire.controlBytesMax
-    guard length <= bound else { throw WireError(.length, channel: channelByte, type: type) }
+    guard length <= bound else { throw WireError(code: .length, channel: channelByte, type: type) }
     let end = start + Wire.headerBytes + length
     guard buffer.count >= end else { return nil }
     var frame = Frame(channel, type, Array(buffer[start + Wire.headerBytes..<end]))

@@ -80,7 +80,7 @@ public enum HostMessage: Sendable {
 
 extension Frame {
   func fault(_ code: WireError.Code) -> WireError {
-    WireError(code, channel: channel.rawValue, type: type)
+    WireError(code: code, channel: channel.rawValue, type: type)
   }
 
   /// The payload, which has so many bytes.
@@ -107,8 +107,6 @@ extension Frame {
   }
 
   static func credit(_ channel: Wire.Channel, _ bytes: UInt32) -> Frame {
-    var writer = ByteWriter(capacity: 4)
-    writer.u32(bytes)
-    return Frame(channel, 3, writer.bytes)
+    Frame(channel, 3, bytes.littleEndianBytes)
   }
 }

@@ -9,8 +9,10 @@ import CArcaGuest
 enum Enclave {
   static func run(kind: [UInt8]) {
     // The line to the host, which `execve` closes. Gramine hands on no descriptors of its own.
-    let line = arca_nonblocking(3) == 0 ? 3 : arca_connect_loopback(Wire.enclavePort)
-    guard line >= 0, arca_nonblocking(line) == 0, arca_close_from(3) == 0 else { return }
+    let isInherited = (try? System.dontBlock(3)) != nil
+    guard let line = isInherited ? 3 : try? System.connect(port: Wire.enclavePort),
+      (try? System.dontBlock(line)) != nil, (try? System.closeOnExecute(from: 3)) != nil
+    else { return }
     let channel = Channel(line: line)
     channel.send(.ready)
     do throws(InitError) {

@@ -4,11 +4,11 @@ import TEEEvidence
 
 /// Where evidence comes from; chosen by the measured kernel command line.
 enum EvidenceProvider {
-  /// What evidence looks like.
-  enum Format {
-    case snpReport
-    case tdxQuote
-    case sgxQuote
+  /// What evidence looks like, by what the key broker protocol calls the TEE.
+  enum Format: String, CaseIterable {
+    case snpReport = "snp"
+    case tdxQuote = "tdx"
+    case sgxQuote = "sgx"
   }
 
   /// The host answers as the simulated TEE.
@@ -19,17 +19,13 @@ enum EvidenceProvider {
   case commandLine(workload: [UInt8])
 
   init(kind: [UInt8]) throws(InitError) {
-    let kinds: [(String, EvidenceProvider)] = [
-      ("sim-snp", .simulated(.snpReport)), ("sim-tdx", .simulated(.tdxQuote)),
-      ("sim-sgx", .simulated(.sgxQuote)),
-      ("snp", .hardware(.snpReport)), ("tdx", .hardware(.tdxQuote)),
-      ("sgx", .hardware(.sgxQuote)),
-    ]
-    for (name, provider) in kinds where same(kind, Array(name.utf8)) {
-      self = provider
+    let isSimulated = kind.starts(with: "sim-".utf8)
+    let name = kind.dropFirst(isSimulated ? 4 : 0)
+    if let format = Format.allCases.first(where: { same(name, $0.rawValue.utf8) }) {
+      self = isSimulated ? .simulated(format) : .hardware(format)
       return
     }
-    guard same(kind, Array("sev".utf8)) || same(kind, Array("sev-es".utf8)) else {
+    guard same(kind, "sev".utf8) || same(kind, "sev-es".utf8) else {
       throw InitError(.evidence, Array("unknown kind of TEE: ".utf8) + kind)
     }
     let text = try KernelCommandLine.value(of: "arca.workload=")
@@ -70,6 +66,11 @@ enum EvidenceProvider {
       throw InitError(error, of: "configfs-tsm")
     }
   }
+
+  /// The firmware's log of what it measured, where there is one; whoever verifies replays it.
+  static func eventLog() -> [UInt8]? {
+    try? File.read("/sys/firmware/acpi/tables/data/CCEL", bytesMax: Wire.controlBytesMax)
+  }
 }
 
 extension InitError {
@@ -91,13 +92,6 @@ func attempt<Value>(
   do { return try call() } catch {
     throw InitError(
       .evidence, "what was given as evidence is none: \(error.field), at byte \(error.offset)")
-  }
-}
-
-extension EvidenceProvider {
-  /// The firmware's log of what it measured, where there is one; whoever verifies replays it.
-  static func eventLog() -> [UInt8]? {
-    try? File.read("/sys/firmware/acpi/tables/data/CCEL", bytesMax: Wire.controlBytesMax)
   }
 }
 
@@ -158,7 +152,8 @@ private struct Identity {
       }
       reportData = quote.reportData
       // Gramine leaves CONFIGID zero; the environment is of the manifest that MRENCLAVE covers.
-      let environment = String(decoding: System.environment("ARCA_WORKLOAD"), as: UTF8.self)
+      let variable = System.environment("ARCA_WORKLOAD") ?? []
+      let environment = String(decoding: variable, as: UTF8.self)
       workload = quote.tee == .tdx ? quote.mrConfigID : Hex.decode(environment) ?? []
       fields = ("REPORTDATA", quote.tee == .tdx ? "MRCONFIGID" : "ARCA_WORKLOAD")
     }
@@ -180,19 +175,17 @@ func checkIdentity(
   of manifest: [UInt8], by provider: EvidenceProvider, over channel: Channel
 ) throws(InitError) {
   let nonce = try attempt(.evidence, "getrandom", System.random(64))
-  if case .commandLine(let workload) = provider {
-    return try checkDigest(of: manifest, against: workload, in: "arca.workload=")
-  }
-  var module: [UInt8] = []
-  if case .hardware(.tdxQuote) = provider {
-    module = try attempt(.evidence, "/dev/tdx_guest", System.trustDomainReport(nonce))
-  }
-  let evidence = try provider.report(nonce, over: channel)
-  let identity: Identity
+  let (evidence, identity): ([UInt8], Identity)
   switch provider {
-  case .simulated(let format): identity = try attempt(Identity(evidence, format))
-  case .hardware(.tdxQuote), .commandLine: identity = try attempt(Identity(ofTrustDomain: module))
-  case .hardware(let format): identity = try attempt(Identity(evidence, format))
+  case .commandLine(let workload):
+    return try checkDigest(of: manifest, against: workload, in: "arca.workload=")
+  case .hardware(.tdxQuote):
+    let module = try attempt(.evidence, "/dev/tdx_guest", System.trustDomainReport(nonce))
+    evidence = try provider.report(nonce, over: channel)
+    identity = try attempt(Identity(ofTrustDomain: module))
+  case .simulated(let format), .hardware(let format):
+    evidence = try provider.report(nonce, over: channel)
+    identity = try attempt(Identity(evidence, format))
   }
   guard same(identity.reportData, nonce) else {
     throw InitError(

@@ -5,12 +5,10 @@ import TEEEvidence
 
 extension EvidenceProvider {
   /// What the key broker protocol calls the TEE.
-  var protocolName: StaticString {
+  var protocolName: String {
     get throws(InitError) {
       switch self {
-      case .simulated(.snpReport), .hardware(.snpReport): return "snp"
-      case .simulated(.tdxQuote), .hardware(.tdxQuote): return "tdx"
-      case .simulated(.sgxQuote), .hardware(.sgxQuote): return "sgx"
+      case .simulated(let format), .hardware(let format): return format.rawValue
       case .commandLine:
         throw InitError(.evidence, "SEV and SEV-ES get their secret at the launch, from the owner")
       }

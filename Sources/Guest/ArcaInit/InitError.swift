@@ -42,6 +42,17 @@ func attempt<Value>(
   do { return try call() } catch { throw InitError(failure, error.field) }
 }
 
+/// Takes what came over the channel, and names the frame that is refused.
+@discardableResult
+func onWire<Value>(
+  _ call: @autoclosure () throws(WireError) -> Value
+) throws(InitError) -> Value {
+  do { return try call() } catch {
+    throw InitError(
+      .wire, "channel \(error.channel), type \(error.type): \(error.code.rawValue)")
+  }
+}
+
 /// The errno of a system call that failed.
 struct SystemError: Error {
   let errno: Int32

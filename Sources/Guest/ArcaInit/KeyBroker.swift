@@ -211,12 +211,12 @@ final class BrokerSession {
       guard count > 0 else { throw broken(count) }
       sent += count
     }
-    var reader = HTTPResponseReader()
-    var part: [UInt8] = []
+    var (answer, part): ([UInt8], [UInt8]) = ([], [])
     while true {
       let count = try drive { TLS.read(Self.readBytes, into: &part) }
       guard count > 0 else { throw broken(count) }
-      guard let response = try read("answer", reader.append(part)) else { continue }
+      answer += part
+      guard let response = try read("answer", HTTPResponse.read(answer)) else { continue }
       if let session = response.session { cookie = session }
       return response
     }

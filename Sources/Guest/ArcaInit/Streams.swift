@@ -34,7 +34,7 @@ struct Streams {
     self.error = Ends(ours: error.reading, workload: error.writing)
     isTerminal = false
     for end in [self.input, self.output, self.error] {
-      try System.check(arca_nonblocking(end.ours))
+      try System.dontBlock(end.ours)
       try System.call(fchown(end.workload, process.uid, process.gid))
     }
   }
@@ -43,7 +43,7 @@ struct Streams {
     terminalFor process: WorkloadProcess, _ size: HostInput.TerminalSize, isConsole: Bool
   ) throws(SystemError) {
     let (ends, path) = try System.openTerminal(uid: process.uid)
-    try System.check(arca_terminal_resize(ends.ours, size.rows, size.columns))
+    try System.resizeTerminal(ends.ours, rows: size.rows, columns: size.columns)
     if isConsole {
       try File.write("/dev/console", [], mode: 0o600)
       try System.mount(path, "/dev/console", "", MS_BIND)

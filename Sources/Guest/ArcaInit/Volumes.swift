@@ -86,7 +86,7 @@ struct VolumeDisk {
   private static let tagBytes = 32
   private static let templateBytes: UInt64 = 32 << 20
   private static let templateUnitBytes = 512
-  private static let pieceBytes = 1 << 20
+  private static let pieceBytes = 1 << 18
   private static let diskSectorsMax: UInt64 = 1 << 31
 
   private let name: String
@@ -113,12 +113,13 @@ struct VolumeDisk {
 
   /// The disk with the serial number `serial`.
   private static func find(_ serial: String, _ name: String) throws(InitError) -> String {
-    for disk in try attempt(.volume, "disks", System.list("/sys/class/block")) {
-      let disk = String(decoding: disk, as: UTF8.self)
-      let text = (try? File.read("/sys/class/block/\(disk)/serial", bytesMax: 32)) ?? []
-      if same(text.prefix { $0 != UInt8(ascii: "\n") && $0 != 0 }, serial.utf8) { return disk }
+    let disk = try step(.volume, "disks") { () throws(SystemError) in
+      try File.find(in: "/sys/class/block", by: "serial") { same($0, serial.utf8) }
     }
-    throw InitError(.volume, "volume \(name): the host attached no disk for it")
+    guard let disk else {
+      throw InitError(.volume, "volume \(name): the host attached no disk for it")
+    }
+    return disk
   }
 
   func close() { disk.close() }
@@ -197,8 +198,7 @@ struct VolumeDisk {
       return try disk.readBlock(at: Self.reservedBytes)
     }
     // drivers/md/dm-integrity.c, struct superblock: provided_data_sectors.
-    var superblock = ByteReader(found[16...])
-    let provided = ((try? superblock.u64()) ?? 0) / 8 * 8
+    let provided = found[16..<24].littleEndian / 8 * 8
     guard provided >= Self.templateBytes / 512, provided < sectors else {
       throw refusal("its disk has room for \(provided) sectors of data")
     }
@@ -234,8 +234,8 @@ struct VolumeDisk {
     var reader = ByteReader(template)
     do throws(BytesError) {
       while reader.remaining > 0 {
-        let place = Int(try reader.u32()) * templateUnitBytes - start
-        let run = try reader.slice(Int(try reader.u32()) * templateUnitBytes)
+        let place = Int(try reader.slice(4).littleEndian) * templateUnitBytes - start
+        let run = try reader.slice(Int(try reader.slice(4).littleEndian) * templateUnitBytes)
         let first = min(max(place, 0), pieceBytes)
         let part = run.dropFirst(max(-place, 0)).prefix(pieceBytes - first)
         piece.replaceSubrange(first..<first + part.count, with: part)
