@@ -11,7 +11,6 @@ public struct VolumeHeader: Sendable, Equatable {
   public static let keyBytes = 32
   private static let magic = Array("ARCAVOL1".utf8)
   private static let authenticatedBytes = 64
-  private static let codeBytes = 32
 
   /// How often the volume has been opened; the key broker's counter follows it.
   public var generation: UInt64
@@ -34,7 +33,7 @@ public struct VolumeHeader: Sendable, Equatable {
   public init?(_ block: [UInt8], key: [UInt8], _ hmac: KeyDerivation.HMAC) {
     guard block.count == Self.blockBytes else { return nil }
     let authenticated = Array(block[..<Self.authenticatedBytes])
-    let code = block[Self.authenticatedBytes..<Self.authenticatedBytes + Self.codeBytes]
+    let code = block[Self.authenticatedBytes...]
     var difference: UInt8 = 0
     for (found, expected) in zip(code, Self.code(authenticated, key, hmac)) {
       difference |= found ^ expected

@@ -2,7 +2,7 @@
 /// "Workload manifest").
 ///
 /// Its deterministic CBOR is what the guest is given; the SHA-256 of that is the workload digest.
-public struct WorkloadManifest: Sendable, Equatable {
+public struct WorkloadManifest: ManifestPart, Sendable, Equatable {
   /// The version that this code reads and writes.
   public static let schemaVersion: UInt64 = 1
   /// The most bytes of an encoded manifest.
@@ -30,6 +30,38 @@ public struct WorkloadManifest: Sendable, Equatable {
   public var pod: Pod?
   /// What the workload may ask of the guest's local address.
   public var workloadMay = WorkloadRules()
+
+  /// Reads a manifest, refusing what the schema does not know and values out of their bounds.
+  public init(decoding encoded: [UInt8]) throws(ManifestError) {
+    guard encoded.count <= Self.bytesMax else { throw ManifestError(.value, "manifest size") }
+    self = try FieldReader.document(encoded, "manifest")
+    guard keyBroker != nil || !needsKeyBroker else { throw ManifestError(.missing, "keyBroker") }
+    guard pod == nil || hasNetwork else { throw ManifestError(.missing, "network") }
+  }
+
+  init(_ fields: inout FieldReader) throws(ManifestError) {
+    guard try fields.unsigned("version") == Self.schemaVersion else {
+      throw ManifestError(.version, "version")
+    }
+    rootFilesystem = try fields.part("rootFilesystem")
+    process = try fields.part("process")
+    hostname = try fields.text("hostname", max: 64)
+    mounts = try fields.parts(try fields.array("mounts", max: 64), of: "mounts")
+    hostMay = try fields.part("hostMay")
+    // These are left out where they ask for nothing: each manifest has one encoding.
+    keyBroker = try fields.optionalPart("keyBroker")
+    secrets = try fields.parts(try fields.optionalArray("secrets", max: 64), of: "secrets")
+    volumes = try fields.parts(try fields.optionalArray("volumes", max: 16), of: "volumes")
+    hasNetwork = try fields.optionalFlag("network")
+    pod = try fields.optionalPart("pod")
+    workloadMay = try fields.optionalPart("workloadMay") ?? WorkloadRules()
+  }
+
+  /// Whether a part of the manifest can only be had from a key broker.
+  public var needsKeyBroker: Bool {
+    rootFilesystem.encryptionKey != nil || !secrets.isEmpty || !volumes.isEmpty || pod?.key != nil
+      || workloadMay.getToken || !workloadMay.getResources.isEmpty
+  }
 }
 
 /// An EROFS image and its dm-verity tree on one block device, tree behind data, 4096-byte blocks.

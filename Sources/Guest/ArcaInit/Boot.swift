@@ -2,14 +2,6 @@ import ArcaManifest
 import ArcaWire
 import CArcaGuest
 
-extension InitError {
-  /// A message that the start does not wait for.
-  static var order: InitError { InitError(.wire, "a message came out of order") }
-
-  /// The host closed the channel: there is nobody left to tell.
-  static var hostLeft: InitError { InitError(.wire, "the host closed the channel") }
-}
-
 /// The program: runs the workload, in an enclave or as the first process of a machine.
 @c(main)
 public func arcaInitMain() -> Int32 {
@@ -57,7 +49,13 @@ private func runWorkload(
   let order = try Order(over: channel, kind: kind)
   var (manifest, input) = (order.manifest, order.input)
   var secrets = try Secrets(for: manifest, from: order.broker, over: channel)
-  try loadModules(for: manifest, input)
+  // Those that only some manifests need: they cost every other start nothing.
+  let parts = [
+    ("+encryption", manifest.rootFilesystem.encryptionKey != nil),
+    ("+volumes", !manifest.volumes.isEmpty), ("+network", input.network != nil),
+    ("+pod", manifest.pod?.key != nil),
+  ]
+  try Modules.load(parts.filter { $0.1 }.map { Array($0.0.utf8) }, ofParts: true)
   let root = try Root.open(
     manifest.rootFilesystem, key: manifest.rootFilesystem.encryptionKey.flatMap { secrets[$0] })
   var volumes = try Volumes(manifest.volumes, keys: secrets, order.broker, over: channel)
@@ -89,18 +87,6 @@ private func runWorkload(
     channel: channel, executions: [first], manifest: manifest, childSignals: childSignals,
     uevents: uevents, root: root, localAddress: localAddress)
   return try session.run()
-}
-
-/// Those that only some manifests need: they cost every other start nothing.
-private func loadModules(
-  for manifest: WorkloadManifest, _ input: HostInput
-) throws(InitError) {
-  let parts = [
-    ("+encryption", manifest.rootFilesystem.encryptionKey != nil),
-    ("+volumes", !manifest.volumes.isEmpty), ("+network", input.network != nil),
-    ("+pod", manifest.pod?.key != nil),
-  ]
-  try Modules.load(parts.filter { $0.1 }.map { Array($0.0.utf8) }, ofParts: true)
 }
 
 /// What is to run, once it has been checked against what the TEE says of itself.

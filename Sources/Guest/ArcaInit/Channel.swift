@@ -40,7 +40,9 @@ final class Channel {
 
   private static func openPort() throws(SystemError) -> Int32? {
     let ports = "/sys/class/virtio-ports"
-    guard let port = try? File.find(in: ports, by: "name", { same($0, name) }) else { return nil }
+    guard let port = try? File.find(in: ports, by: "name", { $0.elementsEqual(name) }) else {
+      return nil
+    }
     return try System.open("/dev/\(port)", O_RDWR | O_NONBLOCK)
   }
 

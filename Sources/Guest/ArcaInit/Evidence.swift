@@ -1,3 +1,4 @@
+import ArcaAttester
 import ArcaBytes
 import ArcaWire
 import TEEEvidence
@@ -21,11 +22,11 @@ enum EvidenceProvider {
   init(kind: [UInt8]) throws(InitError) {
     let isSimulated = kind.starts(with: "sim-".utf8)
     let name = kind.dropFirst(isSimulated ? 4 : 0)
-    if let format = Format.allCases.first(where: { same(name, $0.rawValue.utf8) }) {
+    if let format = Format.allCases.first(where: { name.elementsEqual($0.rawValue.utf8) }) {
       self = isSimulated ? .simulated(format) : .hardware(format)
       return
     }
-    guard same(kind, "sev".utf8) || same(kind, "sev-es".utf8) else {
+    guard kind.elementsEqual("sev".utf8) || kind.elementsEqual("sev-es".utf8) else {
       throw InitError(.evidence, Array("unknown kind of TEE: ".utf8) + kind)
     }
     let text = try KernelCommandLine.value(of: "arca.workload=")
@@ -38,16 +39,13 @@ enum EvidenceProvider {
   func report(_ reportData: [UInt8], over channel: Channel) throws(InitError) -> [UInt8] {
     switch self {
     case .simulated: return try channel.requestEvidence(reportData)
-    case .hardware(.sgxQuote): return try Self.enclaveQuote(reportData)
+    case .hardware(.sgxQuote):
+      var files = KernelFiles()
+      do { return try GramineQuote.request(reportData, &files) } catch {
+        throw InitError(error, of: "/dev/attestation")
+      }
     case .hardware(let format): return try Self.kernelReport(reportData, format)
     case .commandLine: throw InitError(.evidence, "this kind of TEE gives no evidence inside")
-    }
-  }
-
-  private static func enclaveQuote(_ reportData: [UInt8]) throws(InitError) -> [UInt8] {
-    var files = KernelFiles()
-    do { return try GramineQuote.request(reportData, &files) } catch {
-      throw InitError(error, of: "/dev/attestation")
     }
   }
 
@@ -70,6 +68,42 @@ enum EvidenceProvider {
   /// The firmware's log of what it measured, where there is one; whoever verifies replays it.
   static func eventLog() -> [UInt8]? {
     try? File.read("/sys/firmware/acpi/tables/data/CCEL", bytesMax: Wire.controlBytesMax)
+  }
+
+  // MARK: - The key broker's form
+
+  /// What the key broker protocol calls the TEE.
+  var protocolName: String {
+    get throws(InitError) {
+      switch self {
+      case .simulated(let format), .hardware(let format): return format.rawValue
+      case .commandLine:
+        throw InitError(.evidence, "SEV and SEV-ES get their secret at the launch, from the owner")
+      }
+    }
+  }
+
+  /// Evidence over 64 bytes of report data in the protocol's JSON form.
+  func message(_ reportData: [UInt8], over channel: Channel) throws(InitError) -> [UInt8] {
+    let evidence = try report(reportData, over: channel)
+    switch self {
+    case .simulated(.tdxQuote), .simulated(.sgxQuote), .hardware(.sgxQuote):
+      return Attestation.quote(evidence, eventLog: nil)
+    case .hardware(.tdxQuote): return Attestation.quote(evidence, eventLog: Self.eventLog())
+    default: return try Self.snpMessage(evidence)
+    }
+  }
+
+  private static func snpMessage(_ evidence: [UInt8]) throws(InitError) -> [UInt8] {
+    let report = try attempt(SNPReportForm(Array(evidence.prefix(SNPReportForm.byteCount))))
+    // What vouches for the report is the host's, and only the broker judges it.
+    let table = Array(evidence.dropFirst(SNPReportForm.byteCount))
+    let entries = table.isEmpty ? [] : try attempt(SNPCertificateTable(table)).entries
+    do {
+      return try Attestation.report(report, certificates: entries)
+    } catch {
+      throw InitError(.evidence, "the report cannot be sent to a key broker: \(error.field)")
+    }
   }
 }
 
@@ -187,7 +221,7 @@ func checkIdentity(
     evidence = try provider.report(nonce, over: channel)
     identity = try attempt(Identity(evidence, format))
   }
-  guard same(identity.reportData, nonce) else {
+  guard identity.reportData == nonce else {
     throw InitError(
       .evidence, "the evidence's \(identity.fields.reportData) is not what was asked for")
   }
@@ -205,7 +239,7 @@ private func checkDigest(
 ) throws(InitError) {
   let digest = Crypto.sha256(manifest)
   let expected = digest + [UInt8](repeating: 0, count: max(0, found.count - digest.count))
-  guard same(found, expected) else {
+  guard found == expected else {
     throw InitError(
       .identity, "manifest digest \(Hex.encode(digest)), but \(field) is \(Hex.encode(found))")
   }

@@ -18,6 +18,12 @@ struct InitError: Error {
 
   /// Sent as what became of the workload, or of a session beside it.
   var message: GuestMessage { .failure(failure, detail: detail) }
+
+  /// A message that the start does not wait for.
+  static var order: InitError { InitError(.wire, "a message came out of order") }
+
+  /// The host closed the channel: there is nobody left to tell.
+  static var hostLeft: InitError { InitError(.wire, "the host closed the channel") }
 }
 
 /// Runs `body` and names its failure.

@@ -95,7 +95,7 @@ final class BrokerSession {
       throw InitError(.keyBrokerIdentity, "\(named): TLS handshake failed (\(result))")
     }
     let found = TLS.peerKey() ?? []
-    guard broker.access.publicKeys.contains(where: { same($0, found) }) else {
+    guard broker.access.publicKeys.contains(found) else {
       throw InitError(
         .keyBrokerIdentity,
         "\(named): it has the key \(Hex.encode(found)), which keyBroker.publicKeys does not name")

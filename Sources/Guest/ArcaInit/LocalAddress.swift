@@ -95,11 +95,8 @@ struct LocalAddress {
     case .evidence: return rules.getEvidence ? nil : Array("getEvidence: true".utf8)
     case .token: return rules.getToken ? nil : Array("getToken: true".utf8)
     case .resource(let path):
-      for pattern in rules.getResources {
-        let isOpen = pattern.utf8.last == UInt8(ascii: "*")
-        let fixed = isOpen ? pattern.utf8.dropLast() : pattern.utf8[...]
-        if isOpen ? path.starts(with: fixed) : same(path, fixed) { return nil }
-      }
+      let patterns = rules.getResources.map { Array($0.utf8) }
+      if patterns.contains(where: { isCovered(path, by: $0) }) { return nil }
       return Array("getResources: [".utf8) + path + Array("]".utf8)
     }
   }

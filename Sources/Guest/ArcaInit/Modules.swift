@@ -34,12 +34,6 @@ enum Modules {
   }
 }
 
-/// Bytewise equality.
-func same<A: Collection, B: Collection>(_ a: A, _ b: B) -> Bool
-where A.Element == UInt8, B.Element == UInt8 {
-  a.count == b.count && a.elementsEqual(b)
-}
-
 /// Small files read whole.
 enum File {
   /// Of the names in `folder` the first whose file `attribute` says what is wanted.

@@ -14,7 +14,7 @@ enum Network {
     for interface in network.interfaces {
       let index = try attempt(.environment, "network: " + interface.name, takeOver(interface))
       indexes.append(index)
-      if same(interface.name.utf8, HostNetwork.podLink.utf8) {
+      if interface.name.utf8.elementsEqual(HostNetwork.podLink.utf8) {
         link = PodLink(index: index, mtu: interface.mtu)
       }
     }
@@ -33,7 +33,7 @@ enum Network {
       return Hex.decode(String(decoding: digits, as: UTF8.self)) == interface.hardwareAddress
     }
     // The loopback interface's address is zero, which a host may name too.
-    guard let found, !same(found.utf8, "lo".utf8) else { throw SystemError(errno: ENODEV) }
+    guard let found, !found.utf8.elementsEqual("lo".utf8) else { throw SystemError(errno: ENODEV) }
     let index = try index(of: found)
     try setLink(index) {
       $0.add(IFLA_MTU, interface.mtu)

@@ -304,7 +304,7 @@ enum System {
     try call(unsafe arca_ioctl(terminal, UInt(TIOCGPTN), &number))
     let workload = try call(unsafe arca_ioctl(terminal, UInt(TIOCGPTPEER), flags))
     try call(fchown(workload, uid, .max))
-    return (Streams.Ends(ours: terminal, workload: workload), "/dev/pts/\(number)")
+    return ((terminal, workload), "/dev/pts/\(number)")
   }
 
   static func resizeTerminal(_ fd: Int32, rows: UInt16, columns: UInt16) throws(SystemError) {

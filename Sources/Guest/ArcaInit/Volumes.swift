@@ -24,19 +24,19 @@ struct Volumes {
           .secret,
           "\(volume.key): the key of volume \(volume.name) needs \(VolumeHeader.keyBytes) bytes")
       }
-      disks.append(try VolumeDisk(index: index, name: volume.name, key: key))
+      disks.append(try VolumeDisk(index: index, volume, key: key))
     }
     // A lost connection repeats this: it comes to the same.
     let headers = try broker.attested(over: channel) { (session) throws(InitError) in
       var headers: [VolumeHeader] = []
-      for (disk, volume) in zip(disks, volumes) {
-        headers.append(try disk.claim(try VolumeCounter(volume.key, session)))
+      for disk in disks {
+        headers.append(try disk.claim(try VolumeCounter(disk.volume.key, session)))
       }
       return headers
     }
-    for ((disk, volume), header) in zip(zip(disks, volumes), headers) {
-      let number = try attempt(.volume, "volume \(volume.name)", disk.map(header))
-      opened.append((volume, number, header.dataSectors))
+    for (disk, header) in zip(disks, headers) {
+      let number = try attempt(.volume, disk.named, disk.map(header))
+      opened.append((disk.volume, number, header.dataSectors))
     }
   }
 
@@ -89,20 +89,21 @@ struct VolumeDisk {
   private static let pieceBytes = 1 << 18
   private static let diskSectorsMax: UInt64 = 1 << 31
 
-  private let name: String
+  let volume: EncryptedVolume
   private let key: [UInt8]
   private let path: String
   private let disk: Disk
   private let sectors: UInt64
 
   /// The disk that the host attached as the manifest's volume number `index`.
-  init(index: Int, name: String, key: [UInt8]) throws(InitError) {
-    self.name = name
+  init(index: Int, _ volume: EncryptedVolume, key: [UInt8]) throws(InitError) {
+    self.volume = volume
     self.key = key
-    let found = try Self.find("volume-\(index)", name)
+    let found = try Self.find("volume-\(index)", volume.name)
     let path = "/dev/\(found)"
     self.path = path
-    (sectors, disk) = try step(.volume, "volume \(name): its disk") { () throws(SystemError) in
+    (sectors, disk) = try step(.volume, "volume \(volume.name): its disk") {
+      () throws(SystemError) in
       (try Disk.sectors(of: found), try Disk(path))
     }
     let least = (Self.reservedBytes + Self.templateBytes) / 512
@@ -114,7 +115,7 @@ struct VolumeDisk {
   /// The disk with the serial number `serial`.
   private static func find(_ serial: String, _ name: String) throws(InitError) -> String {
     let disk = try step(.volume, "disks") { () throws(SystemError) in
-      try File.find(in: "/sys/class/block", by: "serial") { same($0, serial.utf8) }
+      try File.find(in: "/sys/class/block", by: "serial") { $0.elementsEqual(serial.utf8) }
     }
     guard let disk else {
       throw InitError(.volume, "volume \(name): the host attached no disk for it")
@@ -154,7 +155,8 @@ struct VolumeDisk {
     return header
   }
 
-  private var named: String { "volume \(name)" }
+  private var name: String { volume.name }
+  var named: String { "volume \(name)" }
 
   private func refusal(_ text: String) -> InitError {
     InitError(.volume, "\(named): \(text)")

@@ -47,14 +47,12 @@ public struct JSONReader: Sendable {
     return start..<offset
   }
 
-  /// Passes over white space and returns the offset of what follows.
-  @discardableResult
-  public mutating func skipSpace() -> Int {
+  /// Passes over white space.
+  public mutating func skipSpace() {
     func isSpace(_ byte: UInt8) -> Bool {
       byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09
     }
     while offset < bytes.count, isSpace(bytes[offset]) { offset += 1 }
-    return offset
   }
 
   /// Demands that nothing but white space follows.
