@@ -72,7 +72,8 @@ enum DeviceMapper {
       UInt32(flags), 0, 0, 0, 0,
     ] { request += field.littleEndianBytes }
     request += padded(name, 128)
-    return request + zeros(headerBytes - request.count)
+    request += zeros(headerBytes - request.count)
+    return request
   }
 
   /// Has the kernel do what is requested; its answer takes the request's place.
