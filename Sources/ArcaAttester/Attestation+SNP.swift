@@ -42,14 +42,13 @@ extension Attestation {
     let members = fields.map { name, place in
       (name, place.count > 8 ? list(bytes[place]) : number(place.lowerBound, place.count))
     }
+    let signature = object([("r", list(bytes[0x2A0..<0x2E8])), ("s", list(bytes[0x2E8..<0x330]))])
     let others = [
       ("current_tcb", tcb(0x38)), ("reported_tcb", tcb(0x180)), ("committed_tcb", tcb(0x1E0)),
       ("launch_tcb", tcb(0x1F0)), ("current", firmware(0x1E8)), ("committed", firmware(0x1EC)),
       ("launch_mit_vector", report.version >= 5 ? number(0x1F8, 8) : "null"),
       ("current_mit_vector", report.version >= 5 ? number(0x200, 8) : "null"),
-      (
-        "signature", object([("r", list(bytes[0x2A0..<0x2E8])), ("s", list(bytes[0x2E8..<0x330]))])
-      ),
+      ("signature", signature),
     ]
     let chain = certificates.map {
       object([("cert_type", "\"\($0.kind.rawValue)\""), ("data", list($0.content[...]))])

@@ -43,7 +43,7 @@ enum File {
     for name in try System.list(folder) {
       let name = String(decoding: name, as: UTF8.self)
       let text = (try? read("\(folder)/\(name)/\(attribute)", bytesMax: 64)) ?? []
-      if isWanted(text.prefix { $0 != UInt8(ascii: "\n") && $0 != 0 }.map { $0 }) { return name }
+      if isWanted(Array(text.prefix { $0 != UInt8(ascii: "\n") && $0 != 0 })) { return name }
     }
     return nil
   }
