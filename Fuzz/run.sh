@@ -13,6 +13,8 @@ shift
 [ $# -eq 0 ] || shift
 [ -f "Fuzz/$name/Target.swift" ] || { echo "no Fuzz/$name/Target.swift" >&2; exit 2; }
 out=.build-fuzz
+# ar adds to an archive that is there, and would keep what a file that is gone was compiled to.
+rm -f "$out/release/libFuzz$name.a"
 ARCA_FUZZ=1 swift build -c release --scratch-path "$out" --product "Fuzz$name" \
   -Xswiftc -sanitize=fuzzer
 mkdir -p "$out/corpus/$name" "$out/crash"

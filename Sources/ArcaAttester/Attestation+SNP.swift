@@ -25,84 +25,51 @@ extension Attestation {
     let bytes = report.bytes
     guard report.version >= 3, let product = SNPProduct(family: bytes[0x188], model: bytes[0x189])
     else { throw AttesterError(.unsupported, "report's CPUID") }
-    var json = JSONObjectWriter()
-    for (name, place) in fields {
-      if place.count > 8 {
-        json.bytes(name, bytes[place])
-      } else {
-        json.number(name, bytes[place].littleEndian)
-      }
+    func number(_ start: Int, _ count: Int = 1) -> String {
+      "\(bytes[start..<start + count].littleEndian)"
     }
-    for (name, start) in [
-      ("current_tcb", 0x38), ("reported_tcb", 0x180), ("committed_tcb", 0x1E0),
-      ("launch_tcb", 0x1F0),
-    ] {
+    func tcb(_ start: Int) -> String {
       let offsets = product.tcbOffsets
-      var tcb = JSONObjectWriter()
-      tcb.number("fmc", offsets.fmc.map { UInt64(bytes[start + $0]) })
-      tcb.number("bootloader", UInt64(bytes[start + offsets.bootloader]))
-      tcb.number("tee", UInt64(bytes[start + offsets.tee]))
-      tcb.number("snp", UInt64(bytes[start + offsets.snp]))
-      tcb.number("microcode", UInt64(bytes[start + offsets.microcode]))
-      json.member(name, tcb.text)
+      return object([
+        ("fmc", offsets.fmc.map { number(start + $0) } ?? "null"),
+        ("bootloader", number(start + offsets.bootloader)), ("tee", number(start + offsets.tee)),
+        ("snp", number(start + offsets.snp)), ("microcode", number(start + offsets.microcode)),
+      ])
     }
-    for (name, start) in [("current", 0x1E8), ("committed", 0x1EC)] {
-      var firmware = JSONObjectWriter()
-      firmware.number("major", UInt64(bytes[start + 2]))
-      firmware.number("minor", UInt64(bytes[start + 1]))
-      firmware.number("build", UInt64(bytes[start]))
-      json.member(name, firmware.text)
+    func firmware(_ start: Int) -> String {
+      object([("major", number(start + 2)), ("minor", number(start + 1)), ("build", number(start))])
     }
-    for (name, start) in [("launch_mit_vector", 0x1F8), ("current_mit_vector", 0x200)] {
-      json.number(name, report.version >= 5 ? bytes[start..<start + 8].littleEndian : nil)
+    let members = fields.map { name, place in
+      (name, place.count > 8 ? list(bytes[place]) : number(place.lowerBound, place.count))
     }
-    var signature = JSONObjectWriter()
-    signature.bytes("r", bytes[0x2A0..<0x2E8])
-    signature.bytes("s", bytes[0x2E8..<0x330])
-    json.member("signature", signature.text)
-    return Array(#"{"attestation_report":"#.utf8) + json.text
-      + Array(#","cert_chain":"#.utf8) + chain(certificates) + Array("}".utf8)
+    let signature = object([("r", list(bytes[0x2A0..<0x2E8])), ("s", list(bytes[0x2E8..<0x330]))])
+    let others = [
+      ("current_tcb", tcb(0x38)), ("reported_tcb", tcb(0x180)), ("committed_tcb", tcb(0x1E0)),
+      ("launch_tcb", tcb(0x1F0)), ("current", firmware(0x1E8)), ("committed", firmware(0x1EC)),
+      ("launch_mit_vector", report.version >= 5 ? number(0x1F8, 8) : "null"),
+      ("current_mit_vector", report.version >= 5 ? number(0x200, 8) : "null"),
+      ("signature", signature),
+    ]
+    let chain = certificates.map {
+      object([("cert_type", "\"\($0.kind.rawValue)\""), ("data", list($0.content[...]))])
+    }
+    let evidence = object([
+      ("attestation_report", object(members + others)),
+      ("cert_chain", chain.isEmpty ? "null" : "[\(joined(chain))]"),
+    ])
+    return Array(evidence.utf8)
   }
 
-  private static func chain(_ certificates: [SNPCertificateTable.Entry]) -> [UInt8] {
-    if certificates.isEmpty { return Array("null".utf8) }
-    var text: [UInt8] = []
-    for entry in certificates {
-      let type =
-        switch entry.kind {
-        case .vcek: "VCEK"
-        case .vlek: "VLEK"
-        case .ask: "ASK"
-        case .ark: "ARK"
-        case .crl: "CRL"
-        }
-      var json = JSONObjectWriter()
-      json.member("cert_type", Array("\"\(type)\"".utf8))
-      json.bytes("data", entry.content[...])
-      text += [UInt8(ascii: text.isEmpty ? "[" : ",")] + json.text
-    }
-    return text + Array("]".utf8)
-  }
-}
-
-/// Writes a JSON object member by member; names and values are ones that need no escape.
-struct JSONObjectWriter {
-  private var members: [UInt8] = []
-
-  var text: [UInt8] { Array("{".utf8) + members + Array("}".utf8) }
-
-  /// Appends a member whose value is JSON already.
-  mutating func member(_ name: String, _ value: [UInt8]) {
-    members += Array("\(members.isEmpty ? "" : ",")\"\(name)\":".utf8) + value
+  /// A JSON object; names and values are ones that need no escape.
+  private static func object(_ members: [(String, String)]) -> String {
+    "{\(joined(members.map { "\"\($0.0)\":\($0.1)" }))}"
   }
 
-  mutating func number(_ name: String, _ value: UInt64?) {
-    member(name, Array((value.map { "\($0)" } ?? "null").utf8))
+  private static func list(_ bytes: ArraySlice<UInt8>) -> String {
+    "[\(joined(bytes.map { "\($0)" }))]"
   }
 
-  mutating func bytes(_ name: String, _ value: ArraySlice<UInt8>) {
-    var list: [UInt8] = []
-    for byte in value { list += Array("\(list.isEmpty ? "" : ",")\(byte)".utf8) }
-    member(name, Array("[".utf8) + list + Array("]".utf8))
+  private static func joined(_ values: [String]) -> String {
+    values.reduce(into: "") { $0 += $0.isEmpty ? $1 : "," + $1 }
   }
 }

@@ -14,7 +14,7 @@ public enum Base64Text {
   }
 
   /// The text of `bytes`.
-  public static func encode(_ bytes: [UInt8], _ form: Form) -> [UInt8] {
+  public static func encode(_ bytes: [UInt8], _ form: Form) -> String {
     let digits = digits(form)
     var text: [UInt8] = []
     text.reserveCapacity(bytes.count / 3 * 4 + 4)
@@ -31,7 +31,7 @@ public enum Base64Text {
     }
     if bits > 0 { text.append(digits[Int(held << (6 - bits) & 63)]) }
     while form == .standard, text.count % 4 != 0 { text.append(UInt8(ascii: "=")) }
-    return text
+    return String(decoding: text, as: UTF8.self)
   }
 
   /// The bytes that `text` stands for; nil where it has another digit or length, or loose bits.

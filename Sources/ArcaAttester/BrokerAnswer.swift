@@ -1,3 +1,4 @@
+import ArcaBytes
 import TEEEvidence
 
 /// What the key broker's answers hold.
@@ -23,20 +24,15 @@ public enum BrokerAnswer {
   /// The attestation token, a JWT in compact form.
   public static func token(_ json: [UInt8]) throws(AttesterError) -> [UInt8] {
     let token = try JSONMembers.text(try JSONMembers.values(["token"], in: json)[0])
-    guard !token.isEmpty, token.allSatisfy(isTokenByte) else { throw AttesterError(.json, "token") }
+    guard !token.isEmpty, token.allSatisfy({ $0.isNameByte(or: "-._") }) else {
+      throw AttesterError(.json, "token")
+    }
     return token
   }
 
   /// What a refusal says (`detail`), as it stands in the JSON; empty where it says nothing.
   public static func refusal(_ json: [UInt8]) -> [UInt8] {
     Array(((try? JSONMembers.values(["detail"], in: json)[0]) ?? []).dropFirst().dropLast())
-  }
-
-  private static func isTokenByte(_ byte: UInt8) -> Bool {
-    switch byte {
-    case 0x30...0x39, 0x41...0x5a, 0x61...0x7a, 0x2d, 0x2e, 0x5f: true
-    default: false
-    }
   }
 }
 

@@ -13,10 +13,7 @@ public struct HTTPResponse: Sendable {
   public let session: [UInt8]?
   /// The body.
   public let body: [UInt8]
-}
 
-/// Reads one answer from bytes as they come.
-public struct HTTPResponseReader: Sendable {
   private static let emptyLine: [UInt8] = [13, 10, 13, 10]
   private static let cookieName = Array("kbs-session-id=".utf8)
 
@@ -25,53 +22,36 @@ public struct HTTPResponseReader: Sendable {
     case chunked
   }
 
-  private var pending: [UInt8] = []
-  private var start = 0
-  private var head: (status: Int, session: [UInt8]?, length: Length)?
-  private var body: [UInt8] = []
-  /// Bytes of the present chunk that have not come, its line end included; nil between chunks.
-  private var chunkBytes: Int?
-  private var received = 0
-
-  /// Starts before the status line.
-  public init() {}
-
-  /// Takes the next bytes; the answer, once it is whole.
-  public mutating func append(_ bytes: [UInt8]) throws(AttesterError) -> HTTPResponse? {
-    pending += bytes
-    received += bytes.count
-    guard received <= HTTPResponse.headBytesMax + HTTPResponse.bodyBytesMax else {
+  /// Reads the answer that `bytes` begin with; nil until it is whole.
+  public static func read(_ bytes: [UInt8]) throws(AttesterError) -> HTTPResponse? {
+    guard bytes.count <= headBytesMax + bodyBytesMax else {
       throw AttesterError(.tooLarge, "HTTP answer")
     }
-    while head == nil {
-      guard let end = try headEnd() else { return nil }
-      try readHead(end)
+    var rest = bytes[...]
+    while true {
+      let end = rest.indices.first { rest[$0...].prefix(4).elementsEqual(emptyLine) }
+      guard (end ?? rest.endIndex) - rest.startIndex <= headBytesMax else {
+        throw AttesterError(.tooLarge, "HTTP head")
+      }
+      guard let end else { return nil }
+      let head = try readHead(rest[..<end])
+      rest = rest[(end + 4)...]
+      // An interim answer has no body, and the real one follows it.
+      if head.status < 200 { continue }
+      let body: [UInt8]?
+      switch head.length {
+      case .known(let count)?: body = rest.count >= count ? Array(rest.prefix(count)) : nil
+      case .chunked?: body = try readChunks(rest)
+      case nil: throw AttesterError(.http, "no length of the body")
+      }
+      return body.map { HTTPResponse(status: head.status, session: head.session, body: $0) }
     }
-    guard let head else { return nil }
-    switch head.length {
-    case .known(let count):
-      guard pending.count - start >= count else { return nil }
-      body = Array(pending[start..<start + count])
-    case .chunked:
-      guard try readChunks() else { return nil }
-    }
-    return HTTPResponse(status: head.status, session: head.session, body: body)
   }
 
-  /// Where the head ends, without the empty line; nil until that has come.
-  private func headEnd() throws(AttesterError) -> Int? {
-    let end = pending.indices.dropFirst(start).first {
-      pending[$0...].prefix(4).elementsEqual(Self.emptyLine)
-    }
-    guard (end ?? pending.count) - start <= HTTPResponse.headBytesMax else {
-      throw AttesterError(.tooLarge, "HTTP head")
-    }
-    return end
-  }
-
-  private mutating func readHead(_ end: Int) throws(AttesterError) {
-    let lines = pending[start..<end].split(separator: 10).map { $0.last == 13 ? $0.dropLast() : $0 }
-    start = end + 4
+  private static func readHead(
+    _ bytes: ArraySlice<UInt8>
+  ) throws(AttesterError) -> (status: Int, session: [UInt8]?, length: Length?) {
+    let lines = bytes.split(separator: 10).map { $0.last == 13 ? $0.dropLast() : $0 }
     let line = Array(lines.first ?? [])
     guard line.count >= 12, line[..<7].elementsEqual("HTTP/1.".utf8), line[8] == 0x20,
       let status = Digits.number(line[9..<12], digitsMax: 3), status >= 100
@@ -85,8 +65,7 @@ public struct HTTPResponseReader: Sendable {
       let name = line[..<colon].map { $0 >= 0x41 && $0 <= 0x5a ? $0 | 0x20 : $0 }
       let value = Array(line[(colon + 1)...].drop { $0 == 0x20 }.prefix { $0 != 0x20 })
       if name.elementsEqual("content-length".utf8) {
-        guard length == nil, let count = Digits.number(value, digitsMax: 8),
-          count <= HTTPResponse.bodyBytesMax
+        guard length == nil, let count = Digits.number(value, digitsMax: 8), count <= bodyBytesMax
         else { throw AttesterError(.http, "Content-Length") }
         length = .known(Int(count))
       } else if name.elementsEqual("transfer-encoding".utf8) {
@@ -94,49 +73,41 @@ public struct HTTPResponseReader: Sendable {
           throw AttesterError(.http, "Transfer-Encoding")
         }
         length = .chunked
-      } else if name.elementsEqual("set-cookie".utf8), value.starts(with: Self.cookieName) {
-        let text = value.dropFirst(Self.cookieName.count).prefix { $0 != UInt8(ascii: ";") }
-        guard (1...128).contains(text.count), text.allSatisfy(Self.isCookieByte) else {
+      } else if name.elementsEqual("set-cookie".utf8), value.starts(with: cookieName) {
+        let text = value.dropFirst(cookieName.count).prefix { $0 != UInt8(ascii: ";") }
+        guard (1...128).contains(text.count),
+          text.allSatisfy({
+            (0x21...0x7e).contains($0) && !#"",\"#.utf8.contains($0)
+          })
+        else {
           throw AttesterError(.http, "Set-Cookie")
         }
         session = Array(text)
       }
     }
-    // An interim answer has no body, and the real one follows it.
-    if status < 200 { return }
-    guard let length else { throw AttesterError(.http, "no length of the body") }
-    head = (Int(status), session, length)
+    return (Int(status), session, length)
   }
 
-  /// Moves whole chunks into the body; true once the last has come.
-  private mutating func readChunks() throws(AttesterError) -> Bool {
+  /// The body that chunks make; nil until the last, which is empty, has come.
+  private static func readChunks(_ bytes: ArraySlice<UInt8>) throws(AttesterError) -> [UInt8]? {
+    var (rest, body) = (bytes, [UInt8]())
     while true {
-      if let left = chunkBytes {
-        guard pending.count - start >= left else { return false }
-        body += pending[start..<start + left - 2]
-        guard pending[start + left - 2] == 13, pending[start + left - 1] == 10 else {
-          throw AttesterError(.http, "chunk's end")
-        }
-        start += left
-        chunkBytes = nil
-        // The last chunk is empty; trailers are not read here.
-        if left == 2 { return true }
+      guard let end = rest.firstIndex(of: 10) else {
+        guard rest.count < 64 else { throw AttesterError(.http, "chunk's size") }
+        return nil
       }
-      guard let end = pending[start...].firstIndex(of: 10) else {
-        guard pending.count - start < 64 else { throw AttesterError(.http, "chunk's size") }
-        return false
-      }
-      let line = pending[start..<end].prefix { $0 != 13 && $0 != UInt8(ascii: ";") }
-      guard let size = Digits.number(line, radix: 16, digitsMax: 8),
-        size <= HTTPResponse.bodyBytesMax
+      let line = rest[..<end].prefix { $0 != 13 && $0 != UInt8(ascii: ";") }
+      guard let size = Digits.number(line, radix: 16, digitsMax: 8), size <= bodyBytesMax
       else { throw AttesterError(.http, "chunk's size") }
-      start = end + 1
-      chunkBytes = Int(size) + 2
+      let chunk = rest[(end + 1)...].prefix(Int(size) + 2)
+      guard chunk.count == Int(size) + 2 else { return nil }
+      guard chunk.suffix(2).elementsEqual([13, 10]) else {
+        throw AttesterError(.http, "chunk's end")
+      }
+      // Trailers are not read here.
+      if size == 0 { return body }
+      body += chunk.dropLast(2)
+      rest = rest[chunk.endIndex...]
     }
-  }
-
-  private static func isCookieByte(_ byte: UInt8) -> Bool {
-    byte > 0x20 && byte < 0x7f && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: ",")
-      && byte != UInt8(ascii: "\\")
   }
 }

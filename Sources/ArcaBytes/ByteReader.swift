@@ -1,6 +1,6 @@
-/// Reads fixed-width fields from a byte array, refusing every read past its end.
+/// Reads fields from a byte array, refusing every read past its end.
 ///
-/// Integers are little-endian unless the name says `BE`. No call traps on any input.
+/// No call traps on any input.
 public struct ByteReader: Sendable {
   /// The input; offsets in errors count from its first byte.
   public let bytes: ArraySlice<UInt8>
@@ -12,25 +12,15 @@ public struct ByteReader: Sendable {
     self.bytes = bytes[...]
   }
 
-  /// Reads from the first byte of the slice `bytes`.
-  public init(_ bytes: ArraySlice<UInt8>) {
-    self.bytes = bytes
-  }
-
   /// How many bytes are left.
   public var remaining: Int { bytes.count - offset }
 
   /// Reads `count` bytes.
   public mutating func slice(_ count: Int) throws(BytesError) -> ArraySlice<UInt8> {
-    guard count >= 0, count <= remaining else { throw BytesError(.truncated, at: offset) }
+    guard count >= 0, count <= remaining else { throw BytesError(code: .truncated, offset: offset) }
     let start = bytes.startIndex + offset
     offset += count
     return bytes[start..<start + count]
-  }
-
-  /// Reads `count` bytes into an array of their own.
-  public mutating func array(_ count: Int) throws(BytesError) -> [UInt8] {
-    Array(try slice(count))
   }
 
   /// Reads one byte.
@@ -38,14 +28,6 @@ public struct ByteReader: Sendable {
     let one = try slice(1)
     return one[one.startIndex]
   }
-
-  /// Reads a 32-bit little-endian integer.
-  public mutating func u32() throws(BytesError) -> UInt32 {
-    UInt32(truncatingIfNeeded: try little(4))
-  }
-
-  /// Reads a 64-bit little-endian integer.
-  public mutating func u64() throws(BytesError) -> UInt64 { try little(8) }
 
   /// Reads a big-endian integer of `count` bytes, 1 to 8.
   public mutating func uintBE(_ count: Int) throws(BytesError) -> UInt64 {
@@ -56,15 +38,18 @@ public struct ByteReader: Sendable {
 
   /// Demands that every byte has been read.
   public func expectEnd() throws(BytesError) {
-    guard remaining == 0 else { throw BytesError(.trailing, at: offset) }
-  }
-
-  mutating func little(_ count: Int) throws(BytesError) -> UInt64 {
-    try slice(count).littleEndian
+    guard remaining == 0 else { throw BytesError(code: .trailing, offset: offset) }
   }
 }
 
 extension BidirectionalCollection where Element == UInt8 {
   /// The number that these bytes are, at most 8, least significant first.
   public var littleEndian: UInt64 { reversed().reduce(0) { $0 << 8 | UInt64($1) } }
+}
+
+extension FixedWidthInteger {
+  /// The bytes of this number, least significant first.
+  public var littleEndianBytes: [UInt8] {
+    (0..<Self.bitWidth / 8).map { UInt8(truncatingIfNeeded: self >> Self($0 * 8)) }
+  }
 }

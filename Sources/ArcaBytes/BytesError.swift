@@ -22,10 +22,4 @@ public struct BytesError: Error, Equatable, Sendable {
   public let code: Code
   /// Offset in bytes, from the start of the input, at which the fault was found.
   public let offset: Int
-
-  /// Creates an error found at `offset`.
-  public init(_ code: Code, at offset: Int) {
-    self.code = code
-    self.offset = offset
-  }
 }

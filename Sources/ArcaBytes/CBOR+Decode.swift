@@ -13,9 +13,9 @@ extension CBOR {
 
     mutating func value(depth: Int) throws(BytesError) -> CBOR {
       let start = reader.offset
-      guard depth <= CBOR.depthMax else { throw BytesError(.tooDeep, at: start) }
+      guard depth <= CBOR.depthMax else { throw BytesError(code: .tooDeep, offset: start) }
       items += 1
-      guard items <= CBOR.itemsMax else { throw BytesError(.tooLarge, at: start) }
+      guard items <= CBOR.itemsMax else { throw BytesError(code: .tooLarge, offset: start) }
       let initial = try reader.u8()
       switch (initial >> 5, initial) {
       case (0, _): return .unsigned(try argument(initial))
@@ -28,7 +28,7 @@ extension CBOR {
       case (5, _): return .map(try entries(initial, depth: depth))
       case (_, 0xf4), (_, 0xf5): return .bool(initial == 0xf5)
       case (_, 0xf6): return .null
-      default: throw BytesError(.invalid, at: start)
+      default: throw BytesError(code: .invalid, offset: start)
       }
     }
 
@@ -37,12 +37,12 @@ extension CBOR {
       for _ in 0..<(try count(initial)) {
         let start = reader.offset
         let keyInitial = try reader.u8()
-        guard keyInitial >> 5 == 3 else { throw BytesError(.invalid, at: start) }
+        guard keyInitial >> 5 == 3 else { throw BytesError(code: .invalid, offset: start) }
         let key = try text(keyInitial)
         if let last = entries.last, !CBOR.precedes(last.key, key) {
-          throw BytesError(.notDeterministic, at: start)
+          throw BytesError(code: .notDeterministic, offset: start)
         }
-        entries.append(CBOR.Entry(key, try value(depth: depth + 1)))
+        entries.append(CBOR.Entry(key: key, value: try value(depth: depth + 1)))
       }
       return entries
     }
@@ -52,11 +52,13 @@ extension CBOR {
       let start = reader.offset
       let low = initial & 31
       guard low >= 24 else { return UInt64(low) }
-      guard low <= 27 else { throw BytesError(.invalid, at: start) }
+      guard low <= 27 else { throw BytesError(code: .invalid, offset: start) }
       let value = try reader.uintBE(1 << Int(low - 24))
       // The least value that has no shorter form.
       let least: [UInt64] = [24, 0x100, 0x1_0000, 0x1_0000_0000]
-      guard value >= least[Int(low - 24)] else { throw BytesError(.notDeterministic, at: start) }
+      guard value >= least[Int(low - 24)] else {
+        throw BytesError(code: .notDeterministic, offset: start)
+      }
       return value
     }
 
@@ -64,18 +66,20 @@ extension CBOR {
     mutating func count(_ initial: UInt8) throws(BytesError) -> Int {
       let start = reader.offset
       let value = try argument(initial)
-      guard value <= UInt64(reader.remaining) else { throw BytesError(.truncated, at: start) }
+      guard value <= UInt64(reader.remaining) else {
+        throw BytesError(code: .truncated, offset: start)
+      }
       return Int(value)
     }
 
     mutating func string(_ initial: UInt8) throws(BytesError) -> [UInt8] {
-      try reader.array(try count(initial))
+      Array(try reader.slice(try count(initial)))
     }
 
     mutating func text(_ initial: UInt8) throws(BytesError) -> [UInt8] {
       let start = reader.offset
       let bytes = try string(initial)
-      guard isUTF8(bytes) else { throw BytesError(.notUTF8, at: start) }
+      guard isUTF8(bytes) else { throw BytesError(code: .notUTF8, offset: start) }
       return bytes
     }
   }

@@ -25,12 +25,6 @@ public indirect enum CBOR: Sendable {
     public let key: [UInt8]
     /// The value.
     public let value: CBOR
-
-    /// Pairs `key` with `value`.
-    public init(_ key: [UInt8], _ value: CBOR) {
-      self.key = key
-      self.value = value
-    }
   }
 
   /// How deep arrays and maps may nest.
@@ -41,8 +35,6 @@ public indirect enum CBOR: Sendable {
   /// Whether the encoding of text key `a` sorts before that of `b`: shorter first, then bytewise,
   /// which is the bytewise order of their encodings.
   static func precedes(_ a: [UInt8], _ b: [UInt8]) -> Bool {
-    if a.count != b.count { return a.count < b.count }
-    for index in a.indices where a[index] != b[index] { return a[index] < b[index] }
-    return false
+    a.count == b.count ? a.lexicographicallyPrecedes(b) : a.count < b.count
   }
 }

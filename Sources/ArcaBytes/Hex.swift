@@ -3,29 +3,27 @@ public enum Hex {
   /// The hexadecimal text of `bytes`, two digits a byte.
   public static func encode<Content: Collection>(_ bytes: Content) -> String
   where Content.Element == UInt8 {
-    var text: [UInt8] = []
-    text.reserveCapacity(bytes.count * 2)
-    for byte in bytes {
-      text.append(digit(byte >> 4))
-      text.append(digit(byte & 15))
-    }
-    return String(decoding: text, as: UTF8.self)
+    String(decoding: bytes.flatMap { [digit($0 >> 4), digit($0 & 15)] }, as: UTF8.self)
   }
 
   /// The bytes that `text` spells, or nil where it holds anything but pairs of digits.
   public static func decode(_ text: String) -> [UInt8]? {
-    var bytes: [UInt8] = []
-    var high: UInt8?
-    for character in text.utf8 {
-      guard let value = Digits.value(character) else { return nil }
-      if let first = high { bytes.append(first << 4 | value) }
-      high = high == nil ? value : nil
-    }
-    return high == nil ? bytes : nil
+    let values = text.utf8.compactMap(Digits.value)
+    guard values.count == text.utf8.count, values.count % 2 == 0 else { return nil }
+    return stride(from: 0, to: values.count, by: 2).map { values[$0] << 4 | values[$0 + 1] }
   }
 
-  private static func digit(_ value: UInt8) -> UInt8 {
+  /// The digit of a value below 16.
+  public static func digit(_ value: UInt8) -> UInt8 {
     value < 10 ? 48 + value : 87 + value
+  }
+}
+
+extension UInt8 {
+  /// Whether this is a letter or digit of ASCII, or one of `others`.
+  public func isNameByte(or others: String) -> Bool {
+    (0x30...0x39).contains(self) || (0x61...0x7a).contains(self | 0x20)
+      || others.utf8.contains(self)
   }
 }
 
@@ -48,11 +46,8 @@ public enum Digits {
     guard (1...digitsMax).contains(text.count) else { return nil }
     var number: UInt64 = 0
     for digit in text {
-      guard let value = value(digit), value < radix else { return nil }
-      let (product, overflows) = number.multipliedReportingOverflow(by: radix)
-      let (sum, carries) = product.addingReportingOverflow(UInt64(value))
-      guard !overflows, !carries else { return nil }
-      number = sum
+      guard let value = value(digit), value < radix, number < .max / radix else { return nil }
+      number = number * radix + UInt64(value)
     }
     return number
   }

@@ -30,7 +30,9 @@ public struct BrokerAddress: Sendable, Equatable {
     host = Array(authority.prefix { $0 != end })
     authority = authority.dropFirst(host.count)
     guard (1...253).contains(host.count), !isAddress || authority.popFirst() == end,
-      host.allSatisfy({ isAddress ? Digits.value($0) != nil || $0 == 0x3a : isNameByte($0) })
+      host.allSatisfy({ byte in
+        isAddress ? Digits.value(byte) != nil || byte == 0x3a : byte.isNameByte(or: "-.")
+      })
     else { return nil }
     guard let colon = authority.popFirst() else {
       port = 443
@@ -53,15 +55,8 @@ public enum ResourceURI {
     guard uri.utf8.starts(with: scheme), parts.count == 3 else { return nil }
     for part in parts {
       let isDots = part.allSatisfy { $0 == UInt8(ascii: ".") }
-      guard !isDots, part.allSatisfy({ isNameByte($0) || $0 == UInt8(ascii: "_") }) else {
-        return nil
-      }
+      guard !isDots, part.allSatisfy({ $0.isNameByte(or: "-._") }) else { return nil }
     }
     return path
   }
-}
-
-private func isNameByte(_ byte: UInt8) -> Bool {
-  (0x30...0x39).contains(byte) || (0x61...0x7a).contains(byte | 0x20)
-    || byte == UInt8(ascii: "-") || byte == UInt8(ascii: ".")
 }

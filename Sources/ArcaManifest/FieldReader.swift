@@ -6,7 +6,7 @@ struct FieldReader {
   private let path: [UInt8]
 
   init(_ value: CBOR, path: [UInt8]) throws(ManifestError) {
-    guard case .map(let entries) = value else { throw ManifestError(.type, path) }
+    guard case .map(let entries) = value else { throw ManifestError(code: .type, field: path) }
     self.entries = entries
     self.path = path
   }
@@ -16,7 +16,7 @@ struct FieldReader {
   }
 
   func fault(_ code: ManifestError.Code, _ key: String) -> ManifestError {
-    ManifestError(code, name(key))
+    ManifestError(code: code, field: name(key))
   }
 
   /// The field `key`, or nil where the map has none.
@@ -84,6 +84,22 @@ struct FieldReader {
     return texts
   }
 
+  /// An argument vector, which names a program.
+  mutating func arguments(_ key: String) throws(ManifestError) -> [String] {
+    let texts = try texts(
+      key, max: WorkloadProcess.argsMax, bytesMax: WorkloadProcess.argBytesMax)
+    guard let program = texts.first, !program.utf8.isEmpty else { throw fault(.value, key) }
+    return texts
+  }
+
+  /// `NAME=value` each, with a name.
+  mutating func variables(_ key: String) throws(ManifestError) -> [String] {
+    let texts = try texts(
+      key, max: WorkloadProcess.argsMax, bytesMax: WorkloadProcess.argBytesMax)
+    guard texts.allSatisfy(hasName) else { throw fault(.value, key) }
+    return texts
+  }
+
   /// An absolute path other than `/`.
   mutating func cleanPath(_ key: String) throws(ManifestError) -> String {
     let path = try text(key, max: 4095)
@@ -93,24 +109,21 @@ struct FieldReader {
 
   func expectEnd() throws(ManifestError) {
     guard let first = entries.first else { return }
-    throw ManifestError(.unknown, name(String(decoding: first.key, as: UTF8.self)))
+    throw fault(.unknown, String(decoding: first.key, as: UTF8.self))
   }
 
   static func text(
     _ value: CBOR, max bound: Int, _ name: [UInt8]
   ) throws(ManifestError) -> String {
-    guard case .text(let utf8) = value else { throw ManifestError(.type, name) }
-    guard utf8.count <= bound, !utf8.contains(0) else { throw ManifestError(.value, name) }
+    guard case .text(let utf8) = value else { throw ManifestError(code: .type, field: name) }
+    guard utf8.count <= bound, !utf8.contains(0) else {
+      throw ManifestError(code: .value, field: name)
+    }
     return String(decoding: utf8, as: UTF8.self)
   }
-}
 
-/// What is encoded as one CBOR map, each of whose fields it takes.
-protocol ManifestPart {
-  init(_ fields: inout FieldReader) throws(ManifestError)
-}
+  // MARK: - Parts
 
-extension FieldReader {
   /// The part that fills `encoded`, whose name is for errors.
   static func document<Part: ManifestPart>(
     _ encoded: [UInt8], _ name: String
@@ -145,4 +158,74 @@ extension FieldReader {
     for value in values { parts.append(try Self.part(value, name(key))) }
     return parts
   }
+
+  // MARK: - Fields that may be missing
+
+  // Fields that are left out where they hold their default; one that is there must hold another, so
+  // that there is one encoding of each manifest.
+
+  mutating func optionalFlag(_ key: String) throws(ManifestError) -> Bool {
+    guard let value = optional(key) else { return false }
+    guard case .bool(let flag) = value else { throw fault(.type, key) }
+    guard flag else { throw fault(.value, key) }
+    return true
+  }
+
+  mutating func optionalArray(_ key: String, max bound: Int) throws(ManifestError) -> [CBOR] {
+    guard let value = optional(key) else { return [] }
+    guard case .array(let values) = value else { throw fault(.type, key) }
+    guard (1...bound).contains(values.count) else { throw fault(.value, key) }
+    return values
+  }
+
+  mutating func optionalText(_ key: String, max bound: Int) throws(ManifestError) -> String? {
+    guard let value = optional(key) else { return nil }
+    return try Self.text(value, max: bound, name(key))
+  }
+
+  /// Absolute paths of which each may end in `*`.
+  mutating func optionalPaths(_ key: String) throws(ManifestError) -> [String] {
+    var paths: [String] = []
+    for item in try optionalArray(key, max: 64) {
+      let path = try Self.text(item, max: 4095, name(key))
+      var utf8 = Array(path.utf8)
+      if utf8.last == UInt8(ascii: "*") { utf8[utf8.count - 1] = UInt8(ascii: "x") }
+      guard isCleanAbsolutePath(String(decoding: utf8, as: UTF8.self)) else {
+        throw fault(.value, key)
+      }
+      paths.append(path)
+    }
+    return paths
+  }
+
+  /// A resource URI of the one form that the guest asks for.
+  mutating func resource(_ key: String) throws(ManifestError) -> String {
+    guard let uri = try optionalResource(key) else { throw fault(.missing, key) }
+    return uri
+  }
+
+  mutating func optionalResource(_ key: String) throws(ManifestError) -> String? {
+    guard let uri = try optionalText(key, max: 512) else { return nil }
+    guard ResourceURI.path(uri) != nil else { throw fault(.value, key) }
+    return uri
+  }
+}
+
+/// What is encoded as one CBOR map, each of whose fields it takes.
+protocol ManifestPart {
+  init(_ fields: inout FieldReader) throws(ManifestError)
+}
+
+/// Whether `path` is absolute and has no empty, `.` or `..` part.
+func isCleanAbsolutePath(_ path: String) -> Bool {
+  let slash = UInt8(ascii: "/")
+  guard path.utf8.first == slash else { return false }
+  let parts = path.utf8.dropFirst().split(separator: slash, omittingEmptySubsequences: false)
+  return path.utf8.count == 1
+    || parts.allSatisfy { $0.count > 2 || $0.contains { $0 != UInt8(ascii: ".") } }
+}
+
+/// Whether `variable` is `NAME=value` with a name.
+func hasName(_ variable: String) -> Bool {
+  variable.utf8.dropFirst().contains(UInt8(ascii: "=")) && variable.utf8.first != UInt8(ascii: "=")
 }

@@ -94,11 +94,12 @@ extension WorkloadManifest {
 private func require(
   _ patterns: [String], _ rule: String, _ name: [UInt8]
 ) throws(ManifestError) {
-  guard patterns.contains(where: { matches(name, Array($0.utf8)) }) else {
-    throw ManifestError(.notAllowed, Array(rule.utf8) + name)
+  guard patterns.contains(where: { isCovered(name, by: Array($0.utf8)) }) else {
+    throw ManifestError(code: .notAllowed, field: Array(rule.utf8) + name)
   }
 }
 
-private func matches(_ name: [UInt8], _ pattern: [UInt8]) -> Bool {
+/// Whether `name` is `pattern`, in which a trailing `*` stands for any rest.
+public func isCovered(_ name: [UInt8], by pattern: [UInt8]) -> Bool {
   pattern.last == UInt8(ascii: "*") ? name.starts(with: pattern.dropLast()) : name == pattern
 }

@@ -22,14 +22,10 @@ public struct ManifestError: Error, Sendable {
   public let code: Code
   /// The field, as a dotted path in UTF-8 (`process.cwd`), with what was found where that helps.
   public let field: [UInt8]
+}
 
-  /// Names the field that was refused and why.
-  public init(_ code: Code, _ field: [UInt8]) {
-    self.code = code
-    self.field = field
-  }
-
+extension ManifestError {
   init(_ code: Code, _ field: String) {
-    self.init(code, Array(field.utf8))
+    self.init(code: code, field: Array(field.utf8))
   }
 }

@@ -19,20 +19,17 @@ public struct Pod: ManifestPart, Sendable, Equatable {
   init(_ fields: inout FieldReader) throws(ManifestError) {
     place = Int(try fields.unsigned("place", max: UInt8(Self.members.upperBound - 1)))
     ports = []
-    var taken: [UInt16] = []
     for member in try fields.array("ports", max: Self.members.upperBound) {
       guard case .array(let values) = member, values.count <= Self.portsMax else {
         throw fields.fault(.value, "ports")
       }
-      var served: [UInt16] = []
+      ports.append([])
       for value in values {
         guard case .unsigned(let number) = value, let port = UInt16(exactly: number), port > 0,
-          !taken.contains(port)
+          !ports.contains(where: { $0.contains(port) })
         else { throw fields.fault(.value, "ports") }
-        taken.append(port)
-        served.append(port)
+        ports[ports.count - 1].append(port)
       }
-      ports.append(served)
     }
     guard Self.members.contains(ports.count), place < ports.count else {
       throw fields.fault(.value, "place")

@@ -1,3 +1,5 @@
+import ArcaBytes
+
 /// How the guest reaches its owner's key broker, and how it knows it.
 public struct KeyBrokerAccess: ManifestPart, Sendable, Equatable {
   /// `https://HOST[:PORT][/PREFIX]`, at most 512 bytes; where the host is asked to connect to.
@@ -74,9 +76,7 @@ public struct EncryptedVolume: ManifestPart, Sendable, Equatable {
   public static func isName(_ name: String) -> Bool {
     let utf8 = Array(name.utf8)
     return (1...63).contains(utf8.count) && utf8.first != UInt8(ascii: "-")
-      && utf8.allSatisfy {
-        (0x61...0x7a).contains($0) || (0x30...0x39).contains($0) || $0 == UInt8(ascii: "-")
-      }
+      && utf8.allSatisfy { $0.isNameByte(or: "-") && !(0x41...0x5a).contains($0) }
   }
 }
 

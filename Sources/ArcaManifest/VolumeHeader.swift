@@ -11,7 +11,6 @@ public struct VolumeHeader: Sendable, Equatable {
   public static let keyBytes = 32
   private static let magic = Array("ARCAVOL1".utf8)
   private static let authenticatedBytes = 64
-  private static let codeBytes = 32
 
   /// How often the volume has been opened; the key broker's counter follows it.
   public var generation: UInt64
@@ -34,35 +33,25 @@ public struct VolumeHeader: Sendable, Equatable {
   public init?(_ block: [UInt8], key: [UInt8], _ hmac: KeyDerivation.HMAC) {
     guard block.count == Self.blockBytes else { return nil }
     let authenticated = Array(block[..<Self.authenticatedBytes])
-    let code = block[Self.authenticatedBytes..<Self.authenticatedBytes + Self.codeBytes]
+    let code = block[Self.authenticatedBytes...]
     var difference: UInt8 = 0
     for (found, expected) in zip(code, Self.code(authenticated, key, hmac)) {
       difference |= found ^ expected
     }
     guard difference == 0 else { return nil }
-    var reader = ByteReader(authenticated)
-    do {
-      guard try reader.array(Self.magic.count).elementsEqual(Self.magic) else { return nil }
-      generation = try reader.u64()
-      diskSectors = try reader.u64()
-      dataSectors = try reader.u64()
-      salt = try reader.array(32)
-    } catch {
-      return nil
-    }
+    guard authenticated.starts(with: Self.magic) else { return nil }
+    generation = authenticated[8..<16].littleEndian
+    diskSectors = authenticated[16..<24].littleEndian
+    dataSectors = authenticated[24..<32].littleEndian
+    salt = Array(authenticated[32...])
   }
 
   /// The block for `key`.
   public func block(key: [UInt8], _ hmac: KeyDerivation.HMAC) -> [UInt8] {
-    var writer = ByteWriter(capacity: Self.blockBytes)
-    writer.append(Self.magic)
-    writer.u64(generation)
-    writer.u64(diskSectors)
-    writer.u64(dataSectors)
-    writer.append(salt)
-    writer.append(Self.code(writer.bytes, key, hmac))
-    writer.zeros(Self.blockBytes - writer.bytes.count)
-    return writer.bytes
+    let numbers = [generation, diskSectors, dataSectors].flatMap { $0.littleEndianBytes }
+    var block = Self.magic + numbers + salt
+    block += Self.code(block, key, hmac)
+    return block + [UInt8](repeating: 0, count: Self.blockBytes - block.count)
   }
 
   /// The 16-byte key of the volume's data: one for each time that it is formatted.

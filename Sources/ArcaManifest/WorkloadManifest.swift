@@ -2,7 +2,7 @@
 /// "Workload manifest").
 ///
 /// Its deterministic CBOR is what the guest is given; the SHA-256 of that is the workload digest.
-public struct WorkloadManifest: Sendable, Equatable {
+public struct WorkloadManifest: ManifestPart, Sendable, Equatable {
   /// The version that this code reads and writes.
   public static let schemaVersion: UInt64 = 1
   /// The most bytes of an encoded manifest.
@@ -30,10 +30,42 @@ public struct WorkloadManifest: Sendable, Equatable {
   public var pod: Pod?
   /// What the workload may ask of the guest's local address.
   public var workloadMay = WorkloadRules()
+
+  /// Reads a manifest, refusing what the schema does not know and values out of their bounds.
+  public init(decoding encoded: [UInt8]) throws(ManifestError) {
+    guard encoded.count <= Self.bytesMax else { throw ManifestError(.value, "manifest size") }
+    self = try FieldReader.document(encoded, "manifest")
+    guard keyBroker != nil || !needsKeyBroker else { throw ManifestError(.missing, "keyBroker") }
+    guard pod == nil || hasNetwork else { throw ManifestError(.missing, "network") }
+  }
+
+  init(_ fields: inout FieldReader) throws(ManifestError) {
+    guard try fields.unsigned("version") == Self.schemaVersion else {
+      throw ManifestError(.version, "version")
+    }
+    rootFilesystem = try fields.part("rootFilesystem")
+    process = try fields.part("process")
+    hostname = try fields.text("hostname", max: 64)
+    mounts = try fields.parts(try fields.array("mounts", max: 64), of: "mounts")
+    hostMay = try fields.part("hostMay")
+    // These are left out where they ask for nothing: each manifest has one encoding.
+    keyBroker = try fields.optionalPart("keyBroker")
+    secrets = try fields.parts(try fields.optionalArray("secrets", max: 64), of: "secrets")
+    volumes = try fields.parts(try fields.optionalArray("volumes", max: 16), of: "volumes")
+    hasNetwork = try fields.optionalFlag("network")
+    pod = try fields.optionalPart("pod")
+    workloadMay = try fields.optionalPart("workloadMay") ?? WorkloadRules()
+  }
+
+  /// Whether a part of the manifest can only be had from a key broker.
+  public var needsKeyBroker: Bool {
+    rootFilesystem.encryptionKey != nil || !secrets.isEmpty || !volumes.isEmpty || pod?.key != nil
+      || workloadMay.getToken || !workloadMay.getResources.isEmpty
+  }
 }
 
 /// An EROFS image and its dm-verity tree on one block device, tree behind data, 4096-byte blocks.
-public struct RootFilesystem: Sendable, Equatable {
+public struct RootFilesystem: ManifestPart, Sendable, Equatable {
   /// The tree's root hash: SHA-256, 32 bytes.
   public var rootHash: [UInt8]
   /// The tree's salt, at most 256 bytes.
@@ -47,10 +79,20 @@ public struct RootFilesystem: Sendable, Equatable {
   /// The key broker's resource (`kbs:///repository/type/tag`) that holds the 64-byte key of
   /// aes-xts-plain64, where the image is encrypted beneath the tree; nil where it is not.
   public var encryptionKey: String?
+
+  init(_ fields: inout FieldReader) throws(ManifestError) {
+    rootHash = try fields.bytes("rootHash", min: 32, max: 32)
+    salt = try fields.bytes("salt", max: 256)
+    // Sector numbers (blocks × 8) must stay within 63 bits.
+    dataBlocks = try fields.unsigned("dataBlocks", min: 1, max: 1 << 40)
+    hashStartBlock = try fields.unsigned("hashStartBlock", min: dataBlocks, max: 1 << 41)
+    writableBytes = try fields.unsigned("writableBytes", max: 1 << 50)
+    encryptionKey = try fields.optionalResource("encryptionKey")
+  }
 }
 
 /// The workload's program, its identity and its limits.
-public struct WorkloadProcess: Sendable, Equatable {
+public struct WorkloadProcess: ManifestPart, Sendable, Equatable {
   /// The argument vector; the first is the program, looked up in `PATH` unless it holds a slash.
   public var args: [String]
   /// `NAME=value` each.
@@ -75,6 +117,36 @@ public struct WorkloadProcess: Sendable, Equatable {
   public var noNewPrivileges: Bool
   /// The signal that asks the workload to stop (Linux numbering).
   public var stopSignal: UInt8
+
+  static let argsMax = 4096
+  static let argBytesMax = 131_071
+
+  init(_ fields: inout FieldReader) throws(ManifestError) {
+    args = try fields.arguments("args")
+    env = try fields.variables("env")
+    cwd = try fields.text("cwd", max: 4095)
+    guard isCleanAbsolutePath(cwd) else { throw fields.fault(.value, "cwd") }
+    uid = try fields.id("uid")
+    gid = try fields.id("gid")
+    additionalGids = []
+    for value in try fields.array("additionalGids", max: 65_536) {
+      guard case .unsigned(let id) = value, id <= FieldReader.idMax else {
+        throw fields.fault(.value, "additionalGids")
+      }
+      additionalGids.append(UInt32(id))
+    }
+    umask = try fields.unsigned("umask", max: 0o777)
+    capabilities = try fields.unsigned("capabilities")
+    if let ambient = fields.optional("ambientCapabilities") {
+      guard case .unsigned(let bits) = ambient, bits > 0, bits & ~capabilities == 0 else {
+        throw fields.fault(.value, "ambientCapabilities")
+      }
+      ambientCapabilities = bits
+    }
+    rlimits = try fields.parts(try fields.array("rlimits", max: 16), of: "rlimits")
+    noNewPrivileges = try fields.bool("noNewPrivileges")
+    stopSignal = try fields.unsigned("stopSignal", min: 1, max: 64)
+  }
 }
 
 /// A soft and a hard limit (prlimit(2)).
@@ -111,7 +183,7 @@ public struct TemporaryMount: ManifestPart, Sendable, Equatable {
 }
 
 /// What the host may add or replace; everything defaults to no.
-public struct HostRules: Sendable, Equatable {
+public struct HostRules: ManifestPart, Sendable, Equatable {
   /// Whether the host may replace the arguments.
   public var replaceArgs: Bool
   /// Names of environment variables that the host may set; a trailing `*` stands for any rest.
@@ -131,4 +203,16 @@ public struct HostRules: Sendable, Equatable {
   public var writeFiles: [String] = []
   /// Absolute paths at which the host may share folders of its own, untrusted.
   public var shareFolders: [String] = []
+
+  init(_ fields: inout FieldReader) throws(ManifestError) {
+    replaceArgs = try fields.bool("replaceArgs")
+    setEnv = try fields.texts("setEnv", max: 1024, bytesMax: 1024)
+    setHostname = try fields.bool("setHostname")
+    attachTerminal = try fields.bool("attachTerminal")
+    sendInput = try fields.bool("sendInput")
+    receiveOutput = try fields.bool("receiveOutput")
+    execute = try fields.optionalFlag("execute")
+    writeFiles = try fields.optionalPaths("writeFiles")
+    shareFolders = try fields.optionalPaths("shareFolders")
+  }
 }

@@ -20,6 +20,9 @@ public enum Wire {
   /// The most bytes of the key broker's host name.
   public static let hostNameBytesMax = 253
 
+  /// The port of 127.0.0.1 at which the launcher waits for an enclave that inherits no descriptors.
+  public static let enclavePort: UInt16 = 40_961
+
   /// What a frame belongs to.
   public enum Channel: UInt8, Sendable {
     /// Messages about the session itself.
@@ -56,14 +59,41 @@ public struct Frame: Sendable {
     self.payload = payload
   }
 
-  /// Appends the header and payload to `writer`.
-  public func write(to writer: inout ByteWriter) {
-    writer.u8(Wire.version)
-    writer.u8(channel.rawValue)
-    writer.u8(type)
-    writer.u8(session)
-    writer.u32(UInt32(truncatingIfNeeded: payload.count))
-    writer.append(payload)
+  /// What stands before the payload on the wire.
+  public var header: [UInt8] {
+    [Wire.version, channel.rawValue, type, session]
+      + UInt32(truncatingIfNeeded: payload.count).littleEndianBytes
+  }
+
+  func fault(_ code: WireError.Code) -> WireError {
+    WireError(code: code, channel: channel.rawValue, type: type)
+  }
+
+  /// The payload, which has so many bytes.
+  func payload(_ counts: ClosedRange<Int>) throws(WireError) -> [UInt8] {
+    guard counts.contains(payload.count) else { throw fault(.length) }
+    return payload
+  }
+
+  /// `message`, of which the type says all: there is no payload.
+  func empty<Message>(_ message: Message) throws(WireError) -> Message {
+    _ = try payload(0...0)
+    return message
+  }
+
+  func u16(at index: Int) -> UInt16 {
+    UInt16(truncatingIfNeeded: payload[index..<index + 2].littleEndian)
+  }
+
+  /// The grant of a credit frame: more than nothing, and never more than a whole window.
+  func creditBytes() throws(WireError) -> UInt32 {
+    let value = UInt32(truncatingIfNeeded: try payload(4...4).littleEndian)
+    guard value > 0, value <= Wire.windowBytes else { throw fault(.value) }
+    return value
+  }
+
+  static func credit(_ channel: Wire.Channel, _ bytes: UInt32) -> Frame {
+    Frame(channel, 3, bytes.littleEndianBytes)
   }
 }
 
@@ -96,14 +126,14 @@ public struct FrameDecoder: Sendable {
     guard buffer.count - start >= Wire.headerBytes else { return nil }
     let (channelByte, type) = (buffer[start + 1], buffer[start + 2])
     guard buffer[start] == Wire.version else {
-      throw WireError(.version, channel: channelByte, type: type)
+      throw WireError(code: .version, channel: channelByte, type: type)
     }
     guard let channel = Wire.Channel(rawValue: channelByte) else {
-      throw WireError(.channel, channel: channelByte, type: type)
+      throw WireError(code: .channel, channel: channelByte, type: type)
     }
     let length = Int(buffer[start + 4..<start + 8].littleEndian)
     let bound = channel.isStream ? Wire.streamBytesMax : Wire.controlBytesMax
-    guard length <= bound else { throw WireError(.length, channel: channelByte, type: type) }
+    guard length <= bound else { throw WireError(code: .length, channel: channelByte, type: type) }
     let end = start + Wire.headerBytes + length
     guard buffer.count >= end else { return nil }
     var frame = Frame(channel, type, Array(buffer[start + Wire.headerBytes..<end]))

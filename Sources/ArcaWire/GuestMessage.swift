@@ -1,3 +1,5 @@
+import ArcaBytes
+
 /// What the guest may say to the host; the launcher treats it as untrusted too.
 public enum GuestMessage: Sendable {
   /// `arca-init` runs and reads its channel.
@@ -68,7 +70,7 @@ public enum GuestMessage: Sendable {
     case .brokerEnd: return Frame(.keyBroker, 2)
     case .brokerCredit(let bytes): return .credit(.keyBroker, bytes)
     case .brokerOpen(let host, let port):
-      return Frame(.keyBroker, 4, [UInt8(port & 0xff), UInt8(port >> 8)] + host)
+      return Frame(.keyBroker, 4, port.littleEndianBytes + host)
     case .ofSession(let session, let message):
       var frame = message.frame
       frame.session = session

@@ -1,5 +1,3 @@
-import ArcaBytes
-
 /// What the host may say to the guest, which obeys nothing else.
 public enum HostMessage: Sendable {
   /// The workload manifest, deterministic CBOR. First of all, and once.
@@ -75,40 +73,5 @@ public enum HostMessage: Sendable {
       self = .credit(frame.channel, try frame.creditBytes())
     default: throw frame.fault(.type)
     }
-  }
-}
-
-extension Frame {
-  func fault(_ code: WireError.Code) -> WireError {
-    WireError(code, channel: channel.rawValue, type: type)
-  }
-
-  /// The payload, which has so many bytes.
-  func payload(_ counts: ClosedRange<Int>) throws(WireError) -> [UInt8] {
-    guard counts.contains(payload.count) else { throw fault(.length) }
-    return payload
-  }
-
-  /// `message`, of which the type says all: there is no payload.
-  func empty<Message>(_ message: Message) throws(WireError) -> Message {
-    _ = try payload(0...0)
-    return message
-  }
-
-  func u16(at index: Int) -> UInt16 {
-    UInt16(truncatingIfNeeded: payload[index..<index + 2].littleEndian)
-  }
-
-  /// The grant of a credit frame: more than nothing, and never more than a whole window.
-  func creditBytes() throws(WireError) -> UInt32 {
-    let value = UInt32(truncatingIfNeeded: try payload(4...4).littleEndian)
-    guard value > 0, value <= Wire.windowBytes else { throw fault(.value) }
-    return value
-  }
-
-  static func credit(_ channel: Wire.Channel, _ bytes: UInt32) -> Frame {
-    var writer = ByteWriter(capacity: 4)
-    writer.u32(bytes)
-    return Frame(channel, 3, writer.bytes)
   }
 }

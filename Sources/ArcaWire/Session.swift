@@ -80,7 +80,7 @@ public struct StreamCredit: Sendable {
   /// Takes a grant of the receiver; one that would pass the window is refused.
   public mutating func add(_ grant: UInt32, on channel: Wire.Channel) throws(WireError) {
     guard grant <= Wire.windowBytes - bytes else {
-      throw WireError(.credit, channel: channel.rawValue, type: 3)
+      throw WireError(code: .credit, channel: channel.rawValue, type: 3)
     }
     bytes += grant
   }

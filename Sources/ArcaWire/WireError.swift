@@ -26,11 +26,4 @@ public struct WireError: Error, Equatable, Sendable {
   public let channel: UInt8
   /// The type byte of the offending frame.
   public let type: UInt8
-
-  /// Names the frame that was refused and why.
-  public init(_ code: Code, channel: UInt8, type: UInt8) {
-    self.code = code
-    self.channel = channel
-    self.type = type
-  }
 }

@@ -2,25 +2,31 @@ import ArcaManifest
 import ArcaWire
 import CArcaGuest
 
-extension InitError {
-  /// A message that the start does not wait for.
-  static var order: InitError { InitError(.wire, "a message came out of order") }
-
-  /// The host closed the channel: there is nobody left to tell.
-  static var hostLeft: InitError { InitError(.wire, "the host closed the channel") }
+/// The program: runs the workload, in an enclave or as the first process of a machine.
+@c(main)
+public func arcaInitMain() -> Int32 {
+  umask(0)
+  // Only a machine's first process can power it off.
+  if let enclave = System.environment("ARCA_TEE") {
+    Enclave.run(kind: enclave)
+    return 125
+  }
+  boot()
+  sync()
+  reboot(RB_POWER_OFF)
+  // A kernel that cannot power off restarts, which ends a machine that may not reboot.
+  reboot(RB_AUTOBOOT)
+  return 1
 }
 
-/// Entered by main() in C, which powers off when this returns.
-@c(arca_init_main)
-public func arcaInitMain() {
-  let enclave = System.environment("ARCA_TEE")
-  if !enclave.isEmpty { return Enclave.run(kind: enclave) }
+/// Runs the workload of a machine, and tells the host what became of it.
+private func boot() {
   do throws(InitError) {
     for (path, type) in [("/proc", "proc"), ("/sys", "sysfs"), ("/dev", "devtmpfs")] {
       try attempt(.environment, type, System.mount(type, path, type, 0))
     }
     let kind = try KernelCommandLine.value(of: "arca.tee=")
-    let uevents = try attempt(.environment, "uevents", System.check(arca_uevents_open()))
+    let uevents = try attempt(.environment, "uevents", System.openUevents())
     let channel = try attempt(
       .environment, "the virtio port of the channel", Channel(uevents: uevents))
     channel.send(.ready)
@@ -39,11 +45,17 @@ public func arcaInitMain() {
 private func runWorkload(
   _ channel: Channel, kind: [UInt8], uevents: Int32
 ) throws(InitError) -> UInt8 {
-  try Modules.load(for: kind)
+  try Modules.load([kind], ofParts: false)
   let order = try Order(over: channel, kind: kind)
   var (manifest, input) = (order.manifest, order.input)
   var secrets = try Secrets(for: manifest, from: order.broker, over: channel)
-  try loadModules(for: manifest, input)
+  // Those that only some manifests need: they cost every other start nothing.
+  let parts = [
+    ("+encryption", manifest.rootFilesystem.encryptionKey != nil),
+    ("+volumes", !manifest.volumes.isEmpty), ("+network", input.network != nil),
+    ("+pod", manifest.pod?.key != nil),
+  ]
+  try Modules.load(parts.filter { $0.1 }.map { Array($0.0.utf8) }, ofParts: true)
   let root = try Root.open(
     manifest.rootFilesystem, key: manifest.rootFilesystem.encryptionKey.flatMap { secrets[$0] })
   var volumes = try Volumes(manifest.volumes, keys: secrets, order.broker, over: channel)
@@ -65,8 +77,7 @@ private func runWorkload(
   try secrets.place(into: &manifest, isEnclave: false)
   // Before the workload's PID namespace, so that neither sees the other, and before its pipes.
   let localAddress = try LocalAddress.start(manifest, order.broker, order.provider)
-  let childSignals = try attempt(
-    .environment, "child signals", System.check(arca_child_signals_open()))
+  let childSignals = try attempt(.environment, "child signals", System.openChildSignals())
   let streams = try Streams(for: manifest.process, terminal: input.terminal, isConsole: true)
   let pid = try Workload.start(
     manifest.process, streams, .new(isRootReadOnly: manifest.rootFilesystem.writableBytes == 0))
@@ -76,18 +87,6 @@ private func runWorkload(
     channel: channel, executions: [first], manifest: manifest, childSignals: childSignals,
     uevents: uevents, root: root, localAddress: localAddress)
   return try session.run()
-}
-
-/// Those that only some manifests need: they cost every other start nothing.
-private func loadModules(
-  for manifest: WorkloadManifest, _ input: HostInput
-) throws(InitError) {
-  var parts: [String] = []
-  if manifest.rootFilesystem.encryptionKey != nil { parts.append("encryption") }
-  if !manifest.volumes.isEmpty { parts.append("volumes") }
-  if input.network != nil { parts.append("network") }
-  if manifest.pod?.key != nil { parts.append("pod") }
-  try Modules.load(parts: parts)
 }
 
 /// What is to run, once it has been checked against what the TEE says of itself.
@@ -108,8 +107,6 @@ struct Order {
     manifest = try attempt(.hostInput, measured.merged(with: input))
     self.input = input
     guard case .start = try channel.waitForMessage() else { throw .order }
-    var broker: KeyBroker?
-    if let access = manifest.keyBroker { broker = try KeyBroker(access, provider) }
-    self.broker = broker
+    broker = if let access = manifest.keyBroker { try KeyBroker(access, provider) } else { nil }
   }
 }

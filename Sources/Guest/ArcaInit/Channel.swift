@@ -1,4 +1,3 @@
-import ArcaBytes
 import ArcaWire
 import CArcaGuest
 
@@ -33,23 +32,18 @@ final class Channel {
       guard
         try System.wait(uevents, POLLIN, timeoutMilliseconds: Self.portWaitMilliseconds) != 0
       else { throw SystemError(errno: ENOENT) }
-      while arca_uevent_take(uevents) == 1 {}
+      System.takeUevents(uevents)
       port = try Self.openPort()
     }
     fd = port ?? -1
   }
 
   private static func openPort() throws(SystemError) -> Int32? {
-    let folder = "/sys/class/virtio-ports"
-    guard let ports = try? System.list(folder) else { return nil }
-    for port in ports {
-      let port = String(decoding: port, as: UTF8.self)
-      let found = (try? File.read("\(folder)/\(port)/name", bytesMax: 64)) ?? []
-      if same(found.prefix { $0 != UInt8(ascii: "\n") }, name) {
-        return try System.open("/dev/\(port)", O_RDWR | O_NONBLOCK)
-      }
+    let ports = "/sys/class/virtio-ports"
+    guard let port = try? File.find(in: ports, by: "name", { $0.elementsEqual(name) }) else {
+      return nil
     }
-    return nil
+    return try System.open("/dev/\(port)", O_RDWR | O_NONBLOCK)
   }
 
   /// How many bytes wait to be taken by the host.
@@ -66,9 +60,8 @@ final class Channel {
       unsent.removeFirst(sent)
       sent = 0
     }
-    var writer = ByteWriter(capacity: frame.payload.count + Wire.headerBytes)
-    frame.write(to: &writer)
-    unsent += writer.bytes
+    unsent += frame.header
+    unsent += frame.payload
   }
 
   /// Hands the kernel what it takes without waiting.
@@ -85,7 +78,6 @@ final class Channel {
 
   /// Hands the kernel all that waits.
   func drain() throws(SystemError) {
-    try flush()
     while unsentBytes > 0 {
       _ = try System.wait(fd, POLLOUT, timeoutMilliseconds: -1)
       try flush()
@@ -114,25 +106,21 @@ final class Channel {
   }
 
   private func decodeMessage() throws(InitError) -> Received? {
-    do {
-      while let frame = try decoder.next() {
-        let message = try HostMessage(frame)
-        try order.accept(message, frame)
-        switch message {
-        case .evidence, .brokerOpened, .brokerFailed, .brokerData, .brokerEnd,
-          .credit(.keyBroker, _):
-          attestation.append((message, frame))
-        default: return (message, frame)
-        }
+    while let frame = try nextFrame() {
+      let message = try onWire(HostMessage(frame))
+      try onWire(order.accept(message, frame))
+      switch message {
+      case .evidence, .brokerOpened, .brokerFailed, .brokerData, .brokerEnd,
+        .credit(.keyBroker, _):
+        attestation.append((message, frame))
+      default: return (message, frame)
       }
-      return nil
-    } catch {
-      throw InitError(error)
     }
+    return nil
   }
 
   /// The next frame of the process beside init, which sends over its line what it would send here.
-  func nextFrame() throws(WireError) -> Frame? { try decoder.next() }
+  func nextFrame() throws(InitError) -> Frame? { try onWire(decoder.next()) }
 
   /// The next of evidence and the relay's messages, of those that have been decoded.
   func nextAttestation() -> Received? {
@@ -199,12 +187,5 @@ final class Channel {
       let events = unsentBytes > 0 ? POLLOUT : 0
       if (try? System.wait(fd, events, timeoutMilliseconds: 5000)) != POLLOUT { return }
     }
-  }
-}
-
-extension InitError {
-  /// Names the frame that was refused and why.
-  init(_ error: WireError) {
-    self.init(.wire, "channel \(error.channel), type \(error.type): \(error.code.rawValue)")
   }
 }

@@ -6,7 +6,7 @@ import CArcaGuest
 /// the paths that podman hides).
 enum ContainerEnvironment {
   private static let strict = MS_NOSUID | MS_NODEV | MS_NOEXEC
-  private static let devices: [(String, UInt32, UInt32)] = [
+  private static let devices: [(String, UInt, UInt)] = [
     ("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9),
     ("tty", 5, 0),
   ]
@@ -77,8 +77,7 @@ enum ContainerEnvironment {
     for file in files {
       try? System.unlink(file.path)
       try step(.environment, file.path) { () throws(SystemError) in
-        try makeFolders(parts(file.path).dropLast(), mode: 0o755)
-        try File.write(file.path, file.content, mode: file.mode)
+        try makeFile(file.path, file.content, mode: file.mode)
         try System.changeOwner(file.path, uid: file.uid, gid: file.gid)
       }
     }
@@ -115,10 +114,12 @@ enum ContainerEnvironment {
     }
   }
 
-  /// Makes an empty file at `path`, to mount upon, and what leads to it where it is missing.
-  static func makeFile(_ path: String) throws(SystemError) {
+  /// Makes a file at `path`, empty to mount upon, and what leads to it where it is missing.
+  static func makeFile(
+    _ path: String, _ content: [UInt8] = [], mode: UInt32 = 0o600
+  ) throws(SystemError) {
     try makeFolders(parts(path).dropLast(), mode: 0o755)
-    try File.write(path, [], mode: 0o600)
+    try File.write(path, content, mode: mode)
   }
 
   private static func parts(_ path: String) -> [ArraySlice<UInt8>] {

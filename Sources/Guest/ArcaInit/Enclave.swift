@@ -9,8 +9,10 @@ import CArcaGuest
 enum Enclave {
   static func run(kind: [UInt8]) {
     // The line to the host, which `execve` closes. Gramine hands on no descriptors of its own.
-    let line = arca_nonblocking(3) == 0 ? 3 : arca_connect_loopback(Wire.enclavePort)
-    guard line >= 0, arca_nonblocking(line) == 0, arca_close_from(3) == 0 else { return }
+    let isInherited = (try? System.dontBlock(3)) != nil
+    guard let line = isInherited ? 3 : try? System.connect(port: Wire.enclavePort),
+      (try? System.dontBlock(line)) != nil, (try? System.closeOnExecute(from: 3)) != nil
+    else { return }
     let channel = Channel(line: line)
     channel.send(.ready)
     do throws(InitError) {
@@ -27,30 +29,24 @@ enum Enclave {
   ) throws(InitError) -> InitError {
     let order = try Order(over: channel, kind: kind)
     var manifest = order.manifest
-    try refuseWhatNeedsAKernel(manifest, order.input)
+    let needs: [(String, GuestFailure, Bool)] = [
+      ("rootFilesystem.encryptionKey", .manifest, manifest.rootFilesystem.encryptionKey != nil),
+      ("volumes", .manifest, !manifest.volumes.isEmpty),
+      ("pod", .manifest, manifest.pod != nil),
+      ("workloadMay", .manifest, !manifest.workloadMay.allowsNothing),
+      ("terminal", .hostInput, order.input.terminal != nil),
+      ("network", .hostInput, order.input.network != nil),
+      ("files", .hostInput, !order.input.files.isEmpty),
+      ("folders", .hostInput, !order.input.folders.isEmpty),
+    ]
+    for (name, failure, isNeeded) in needs where isNeeded {
+      throw InitError(failure, "\(name): an enclave has no kernel of its own to serve it")
+    }
     var secrets = try Secrets(for: manifest, from: order.broker, over: channel)
     try secrets.place(into: &manifest, isEnclave: true)
     channel.send(.started)
     do { try channel.drain() } catch { throw .hostLeft }
     try Workload.assume(manifest.process)
     return Command.execute(manifest.process)
-  }
-
-  private static func refuseWhatNeedsAKernel(
-    _ manifest: WorkloadManifest, _ input: HostInput
-  ) throws(InitError) {
-    let needs: [(String, GuestFailure, Bool)] = [
-      ("rootFilesystem.encryptionKey", .manifest, manifest.rootFilesystem.encryptionKey != nil),
-      ("volumes", .manifest, !manifest.volumes.isEmpty),
-      ("pod", .manifest, manifest.pod != nil),
-      ("workloadMay", .manifest, !manifest.workloadMay.allowsNothing),
-      ("terminal", .hostInput, input.terminal != nil),
-      ("network", .hostInput, input.network != nil),
-      ("files", .hostInput, !input.files.isEmpty),
-      ("folders", .hostInput, !input.folders.isEmpty),
-    ]
-    for (name, failure, isNeeded) in needs where isNeeded {
-      throw InitError(failure, "\(name): an enclave has no kernel of its own to serve it")
-    }
   }
 }

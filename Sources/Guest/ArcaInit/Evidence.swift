@@ -1,14 +1,15 @@
+import ArcaAttester
 import ArcaBytes
 import ArcaWire
 import TEEEvidence
 
 /// Where evidence comes from; chosen by the measured kernel command line.
 enum EvidenceProvider {
-  /// What evidence looks like.
-  enum Format {
-    case snpReport
-    case tdxQuote
-    case sgxQuote
+  /// What evidence looks like, by what the key broker protocol calls the TEE.
+  enum Format: String, CaseIterable {
+    case snpReport = "snp"
+    case tdxQuote = "tdx"
+    case sgxQuote = "sgx"
   }
 
   /// The host answers as the simulated TEE.
@@ -19,17 +20,13 @@ enum EvidenceProvider {
   case commandLine(workload: [UInt8])
 
   init(kind: [UInt8]) throws(InitError) {
-    let kinds: [(String, EvidenceProvider)] = [
-      ("sim-snp", .simulated(.snpReport)), ("sim-tdx", .simulated(.tdxQuote)),
-      ("sim-sgx", .simulated(.sgxQuote)),
-      ("snp", .hardware(.snpReport)), ("tdx", .hardware(.tdxQuote)),
-      ("sgx", .hardware(.sgxQuote)),
-    ]
-    for (name, provider) in kinds where same(kind, Array(name.utf8)) {
-      self = provider
+    let isSimulated = kind.starts(with: "sim-".utf8)
+    let name = kind.dropFirst(isSimulated ? 4 : 0)
+    if let format = Format.allCases.first(where: { name.elementsEqual($0.rawValue.utf8) }) {
+      self = isSimulated ? .simulated(format) : .hardware(format)
       return
     }
-    guard same(kind, Array("sev".utf8)) || same(kind, Array("sev-es".utf8)) else {
+    guard kind.elementsEqual("sev".utf8) || kind.elementsEqual("sev-es".utf8) else {
       throw InitError(.evidence, Array("unknown kind of TEE: ".utf8) + kind)
     }
     let text = try KernelCommandLine.value(of: "arca.workload=")
@@ -42,16 +39,13 @@ enum EvidenceProvider {
   func report(_ reportData: [UInt8], over channel: Channel) throws(InitError) -> [UInt8] {
     switch self {
     case .simulated: return try channel.requestEvidence(reportData)
-    case .hardware(.sgxQuote): return try Self.enclaveQuote(reportData)
+    case .hardware(.sgxQuote):
+      var files = KernelFiles()
+      do { return try GramineQuote.request(reportData, &files) } catch {
+        throw InitError(error, of: "/dev/attestation")
+      }
     case .hardware(let format): return try Self.kernelReport(reportData, format)
     case .commandLine: throw InitError(.evidence, "this kind of TEE gives no evidence inside")
-    }
-  }
-
-  private static func enclaveQuote(_ reportData: [UInt8]) throws(InitError) -> [UInt8] {
-    var files = KernelFiles()
-    do { return try GramineQuote.request(reportData, &files) } catch {
-      throw InitError(error, of: "/dev/attestation")
     }
   }
 
@@ -68,6 +62,47 @@ enum EvidenceProvider {
         reportData, from: format == .snpReport ? .snp : .tdx, at: root + "/tsm/report", &files)
     } catch {
       throw InitError(error, of: "configfs-tsm")
+    }
+  }
+
+  /// The firmware's log of what it measured, where there is one; whoever verifies replays it.
+  static func eventLog() -> [UInt8]? {
+    try? File.read("/sys/firmware/acpi/tables/data/CCEL", bytesMax: Wire.controlBytesMax)
+  }
+
+  // MARK: - The key broker's form
+
+  /// What the key broker protocol calls the TEE.
+  var protocolName: String {
+    get throws(InitError) {
+      switch self {
+      case .simulated(let format), .hardware(let format): return format.rawValue
+      case .commandLine:
+        throw InitError(.evidence, "SEV and SEV-ES get their secret at the launch, from the owner")
+      }
+    }
+  }
+
+  /// Evidence over 64 bytes of report data in the protocol's JSON form.
+  func message(_ reportData: [UInt8], over channel: Channel) throws(InitError) -> [UInt8] {
+    let evidence = try report(reportData, over: channel)
+    switch self {
+    case .simulated(.tdxQuote), .simulated(.sgxQuote), .hardware(.sgxQuote):
+      return Attestation.quote(evidence, eventLog: nil)
+    case .hardware(.tdxQuote): return Attestation.quote(evidence, eventLog: Self.eventLog())
+    default: return try Self.snpMessage(evidence)
+    }
+  }
+
+  private static func snpMessage(_ evidence: [UInt8]) throws(InitError) -> [UInt8] {
+    let report = try attempt(SNPReportForm(Array(evidence.prefix(SNPReportForm.byteCount))))
+    // What vouches for the report is the host's, and only the broker judges it.
+    let table = Array(evidence.dropFirst(SNPReportForm.byteCount))
+    let entries = table.isEmpty ? [] : try attempt(SNPCertificateTable(table)).entries
+    do {
+      return try Attestation.report(report, certificates: entries)
+    } catch {
+      throw InitError(.evidence, "the report cannot be sent to a key broker: \(error.field)")
     }
   }
 }
@@ -91,13 +126,6 @@ func attempt<Value>(
   do { return try call() } catch {
     throw InitError(
       .evidence, "what was given as evidence is none: \(error.field), at byte \(error.offset)")
-  }
-}
-
-extension EvidenceProvider {
-  /// The firmware's log of what it measured, where there is one; whoever verifies replays it.
-  static func eventLog() -> [UInt8]? {
-    try? File.read("/sys/firmware/acpi/tables/data/CCEL", bytesMax: Wire.controlBytesMax)
   }
 }
 
@@ -158,7 +186,8 @@ private struct Identity {
       }
       reportData = quote.reportData
       // Gramine leaves CONFIGID zero; the environment is of the manifest that MRENCLAVE covers.
-      let environment = String(decoding: System.environment("ARCA_WORKLOAD"), as: UTF8.self)
+      let variable = System.environment("ARCA_WORKLOAD") ?? []
+      let environment = String(decoding: variable, as: UTF8.self)
       workload = quote.tee == .tdx ? quote.mrConfigID : Hex.decode(environment) ?? []
       fields = ("REPORTDATA", quote.tee == .tdx ? "MRCONFIGID" : "ARCA_WORKLOAD")
     }
@@ -180,21 +209,19 @@ func checkIdentity(
   of manifest: [UInt8], by provider: EvidenceProvider, over channel: Channel
 ) throws(InitError) {
   let nonce = try attempt(.evidence, "getrandom", System.random(64))
-  if case .commandLine(let workload) = provider {
-    return try checkDigest(of: manifest, against: workload, in: "arca.workload=")
-  }
-  var module: [UInt8] = []
-  if case .hardware(.tdxQuote) = provider {
-    module = try attempt(.evidence, "/dev/tdx_guest", System.trustDomainReport(nonce))
-  }
-  let evidence = try provider.report(nonce, over: channel)
-  let identity: Identity
+  let (evidence, identity): ([UInt8], Identity)
   switch provider {
-  case .simulated(let format): identity = try attempt(Identity(evidence, format))
-  case .hardware(.tdxQuote), .commandLine: identity = try attempt(Identity(ofTrustDomain: module))
-  case .hardware(let format): identity = try attempt(Identity(evidence, format))
+  case .commandLine(let workload):
+    return try checkDigest(of: manifest, against: workload, in: "arca.workload=")
+  case .hardware(.tdxQuote):
+    let module = try attempt(.evidence, "/dev/tdx_guest", System.trustDomainReport(nonce))
+    evidence = try provider.report(nonce, over: channel)
+    identity = try attempt(Identity(ofTrustDomain: module))
+  case .simulated(let format), .hardware(let format):
+    evidence = try provider.report(nonce, over: channel)
+    identity = try attempt(Identity(evidence, format))
   }
-  guard same(identity.reportData, nonce) else {
+  guard identity.reportData == nonce else {
     throw InitError(
       .evidence, "the evidence's \(identity.fields.reportData) is not what was asked for")
   }
@@ -212,7 +239,7 @@ private func checkDigest(
 ) throws(InitError) {
   let digest = Crypto.sha256(manifest)
   let expected = digest + [UInt8](repeating: 0, count: max(0, found.count - digest.count))
-  guard same(found, expected) else {
+  guard found == expected else {
     throw InitError(
       .identity, "manifest digest \(Hex.encode(digest)), but \(field) is \(Hex.encode(found))")
   }

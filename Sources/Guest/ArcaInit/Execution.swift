@@ -49,23 +49,13 @@ final class Execution {
   private var inputFD: Int32 { isTerminal ? output : input }
 
   func take(_ message: HostMessage, _ frame: Frame) throws(InitError) {
-    do {
-      if session != 0 { try order.accept(message, frame) }
-      switch message {
-      case .credit(.standardOutput, let bytes):
-        try outputCredit.add(bytes, on: .standardOutput)
-      case .credit(let channel, let bytes): try errorCredit.add(bytes, on: channel)
-      default: break
-      }
-    } catch {
-      throw InitError(error)
-    }
+    if session != 0 { try onWire(order.accept(message, frame)) }
     switch message {
     case .signal(let number):
       if status == nil { _ = kill(pid, Int32(number)) }
     case .windowSize(let rows, let columns):
       if isTerminal, output >= 0 {
-        _ = arca_terminal_resize(output, rows, columns)
+        try? System.resizeTerminal(output, rows: rows, columns: columns)
       }
     case .input(let bytes):
       guard sendInput else { throw InitError(.hostInput, "hostMay.sendInput") }
@@ -75,7 +65,9 @@ final class Execution {
       }
       pendingInput += bytes
     case .inputEnd: inputEnded = true
-    case .credit: break
+    case .credit(.standardOutput, let bytes):
+      try onWire(outputCredit.add(bytes, on: .standardOutput))
+    case .credit(let channel, let bytes): try onWire(errorCredit.add(bytes, on: channel))
     default: throw .order
     }
   }

@@ -18,6 +18,12 @@ struct InitError: Error {
 
   /// Sent as what became of the workload, or of a session beside it.
   var message: GuestMessage { .failure(failure, detail: detail) }
+
+  /// A message that the start does not wait for.
+  static var order: InitError { InitError(.wire, "a message came out of order") }
+
+  /// The host closed the channel: there is nobody left to tell.
+  static var hostLeft: InitError { InitError(.wire, "the host closed the channel") }
 }
 
 /// Runs `body` and names its failure.
@@ -40,6 +46,17 @@ func attempt<Value>(
   _ failure: GuestFailure, _ call: @autoclosure () throws(ManifestError) -> Value
 ) throws(InitError) -> Value {
   do { return try call() } catch { throw InitError(failure, error.field) }
+}
+
+/// Takes what came over the channel, and names the frame that is refused.
+@discardableResult
+func onWire<Value>(
+  _ call: @autoclosure () throws(WireError) -> Value
+) throws(InitError) -> Value {
+  do { return try call() } catch {
+    throw InitError(
+      .wire, "channel \(error.channel), type \(error.type): \(error.code.rawValue)")
+  }
 }
 
 /// The errno of a system call that failed.

@@ -95,7 +95,7 @@ final class BrokerSession {
       throw InitError(.keyBrokerIdentity, "\(named): TLS handshake failed (\(result))")
     }
     let found = TLS.peerKey() ?? []
-    guard broker.access.publicKeys.contains(where: { same($0, found) }) else {
+    guard broker.access.publicKeys.contains(found) else {
       throw InitError(
         .keyBrokerIdentity,
         "\(named): it has the key \(Hex.encode(found)), which keyBroker.publicKeys does not name")
@@ -211,12 +211,12 @@ final class BrokerSession {
       guard count > 0 else { throw broken(count) }
       sent += count
     }
-    var reader = HTTPResponseReader()
-    var part: [UInt8] = []
+    var (answer, part): ([UInt8], [UInt8]) = ([], [])
     while true {
       let count = try drive { TLS.read(Self.readBytes, into: &part) }
       guard count > 0 else { throw broken(count) }
-      guard let response = try read("answer", reader.append(part)) else { continue }
+      answer += part
+      guard let response = try read("answer", HTTPResponse.read(answer)) else { continue }
       if let session = response.session { cookie = session }
       return response
     }

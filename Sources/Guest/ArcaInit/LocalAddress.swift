@@ -24,7 +24,7 @@ struct LocalAddress {
     let rules = manifest.workloadMay
     guard !rules.allowsNothing else { return nil }
     return try step(.environment, "the local address") { () throws(SystemError) in
-      let listener = try System.check(arca_listen_loopback(port))
+      let listener = try System.listen(port: port)
       let (ours, theirs) = try System.socketPair()
       if try System.call(fork()) == 0 {
         System.close(ours)
@@ -95,11 +95,8 @@ struct LocalAddress {
     case .evidence: return rules.getEvidence ? nil : Array("getEvidence: true".utf8)
     case .token: return rules.getToken ? nil : Array("getToken: true".utf8)
     case .resource(let path):
-      for pattern in rules.getResources {
-        let isOpen = pattern.utf8.last == UInt8(ascii: "*")
-        let fixed = isOpen ? pattern.utf8.dropLast() : pattern.utf8[...]
-        if isOpen ? path.starts(with: fixed) : same(path, fixed) { return nil }
-      }
+      let patterns = rules.getResources.map { Array($0.utf8) }
+      if patterns.contains(where: { isCovered(path, by: $0) }) { return nil }
       return Array("getResources: [".utf8) + path + Array("]".utf8)
     }
   }
@@ -146,19 +143,15 @@ extension Session {
   mutating func relayAttestation() throws(InitError) {
     guard localAddress != nil else { return }
     while let received = channel.nextAttestation() { localAddress?.send(received.frame) }
-    do throws(WireError) {
-      while let frame = try localAddress?.nextFrame() {
-        switch try GuestMessage(relayed: frame) {
-        case .evidenceRequest: channel.order.awaitsEvidence = true
-        case .brokerOpen: _ = channel.order.relay.open()
-        case .brokerEnd: _ = channel.order.relay.endByGuest()
-        case .brokerCredit(let bytes): channel.order.relay.grantMore(bytes)
-        default: break
-        }
-        channel.send(frame)
+    while let frame = try localAddress?.nextFrame() {
+      switch try onWire(GuestMessage(relayed: frame)) {
+      case .evidenceRequest: channel.order.awaitsEvidence = true
+      case .brokerOpen: _ = channel.order.relay.open()
+      case .brokerEnd: _ = channel.order.relay.endByGuest()
+      case .brokerCredit(let bytes): channel.order.relay.grantMore(bytes)
+      default: break
       }
-    } catch {
-      throw InitError(error)
+      channel.send(frame)
     }
     if (try? localAddress?.flush()) == nil { localAddress = nil }
   }

@@ -7,57 +7,47 @@ enum Modules {
 
   private static let partMark = UInt8(ascii: "+")
 
-  /// Loads every module whose line names neither a kind of TEE nor a part of a manifest, or names
-  /// `kind`.
+  /// Loads every module whose line names nothing else, or one of `names`: of the modules for parts
+  /// of a manifest, or of the others, which are for every start or for a kind of TEE.
   ///
-  /// Each file is removed once it is loaded, since the initrd's files take up memory.
-  static func load(for kind: [UInt8]) throws(InitError) {
-    try forEach { (words, path) throws(SystemError) in
-      if words.contains(where: { $0.first == partMark }) { return }
-      if words.isEmpty || words.contains(where: { same($0, kind) }) {
-        try System.loadModule(path, isPacked: !words.isEmpty)
-      }
-      try System.unlink(path)
-    }
-  }
-
-  /// Loads the modules of which a line names one of `parts`, and removes all that are left.
-  static func load(parts: [String]) throws(InitError) {
-    try forEach { (words, path) throws(SystemError) in
-      guard words.contains(where: { $0.first == partMark }) else { return }
-      if words.contains(where: { word in parts.contains { same("+\($0)".utf8, word) } }) {
-        do throws(SystemError) { try System.loadModule(path, isPacked: true) } catch {
-          // It is of instructions that the CPU lacks; another module does the work then.
-          if error.errno != ENODEV { throw error }
-        }
-      }
-      try System.unlink(path)
-    }
-  }
-
-  /// Calls `body` with what follows the name on each line, and the module's file.
-  private static func forEach(
-    _ body: ([ArraySlice<UInt8>], String) throws(SystemError) -> Void
-  ) throws(InitError) {
+  /// Each of their files is removed then, since the initrd's files take up memory.
+  static func load(_ names: [[UInt8]], ofParts: Bool) throws(InitError) {
     let lines = try attempt(
       .module, "list of modules", File.read("\(folder)/list", bytesMax: 4096))
     for line in lines.split(separator: UInt8(ascii: "\n")) {
       let words = line.split(separator: UInt8(ascii: " "))
-      guard let name = words.first else { continue }
+      guard let name = words.first, words.contains(where: { $0.first == partMark }) == ofParts
+      else { continue }
       let path = "\(folder)/\(String(decoding: name, as: UTF8.self)).ko"
-      try attempt(.module, path, body(Array(words.dropFirst()), path))
+      let isForAll = words.count == 1
+      let isWanted = isForAll || names.contains { words.dropFirst().contains($0[...]) }
+      try step(.module, path) { () throws(SystemError) in
+        do throws(SystemError) {
+          if isWanted { try System.loadModule(path, isPacked: !isForAll) }
+        } catch {
+          // A part's can be of instructions that the CPU lacks; another module does the work then.
+          if !ofParts || error.errno != ENODEV { throw error }
+        }
+        try System.unlink(path)
+      }
     }
   }
 }
 
-/// Bytewise equality.
-func same<A: Collection, B: Collection>(_ a: A, _ b: B) -> Bool
-where A.Element == UInt8, B.Element == UInt8 {
-  a.count == b.count && a.elementsEqual(b)
-}
-
 /// Small files read whole.
 enum File {
+  /// Of the names in `folder` the first whose file `attribute` says what is wanted.
+  static func find(
+    in folder: String, by attribute: String, _ isWanted: ([UInt8]) -> Bool
+  ) throws(SystemError) -> String? {
+    for name in try System.list(folder) {
+      let name = String(decoding: name, as: UTF8.self)
+      let text = (try? read("\(folder)/\(name)/\(attribute)", bytesMax: 64)) ?? []
+      if isWanted(Array(text.prefix { $0 != UInt8(ascii: "\n") && $0 != 0 })) { return name }
+    }
+    return nil
+  }
+
   static func read(_ path: String, bytesMax: Int) throws(SystemError) -> [UInt8] {
     let fd = try System.open(path, O_RDONLY)
     defer { System.close(fd) }

@@ -14,32 +14,20 @@ struct Netlink {
   /// Begins a message of a type, with the header of the family's.
   init(_ type: Int, _ flags: Int32, _ header: [UInt8]) {
     message.reserveCapacity(Self.messageBytes)
-    append(UInt32(0))
-    append(UInt16(type))
-    append(UInt16(NLM_F_REQUEST | flags))
-    append(UInt64(0))
+    message += [0, 0, 0, 0] + UInt16(type).littleEndianBytes
+    message += UInt16(NLM_F_REQUEST | flags).littleEndianBytes + UInt64(0).littleEndianBytes
     message += header
-  }
-
-  /// The bytes of a number as the processor has them.
-  static func bytes<Number: FixedWidthInteger>(_ number: Number) -> [UInt8] {
-    (0..<Number.bitWidth / 8).map { UInt8(truncatingIfNeeded: number >> Number($0 * 8)) }
-  }
-
-  private mutating func append<Number: FixedWidthInteger>(_ number: Number) {
-    message += Self.bytes(number)
   }
 
   /// Appends an attribute.
   mutating func add(_ type: Int, _ data: [UInt8]) {
-    append(UInt16(4 + data.count))
-    append(UInt16(type))
+    message += UInt16(4 + data.count).littleEndianBytes + UInt16(type).littleEndianBytes
     message += data
     while message.count % 4 != 0 { message.append(0) }
   }
 
   mutating func add<Number: FixedWidthInteger>(_ type: Int, _ number: Number) {
-    add(type, Self.bytes(number))
+    add(type, number.littleEndianBytes)
   }
 
   /// Appends a C string.
@@ -50,7 +38,8 @@ struct Netlink {
     let start = message.count
     add(type | Int(NLA_F_NESTED), [])
     body(&self)
-    message.replaceSubrange(start..<start + 2, with: Self.bytes(UInt16(message.count - start)))
+    message.replaceSubrange(
+      start..<start + 2, with: UInt16(message.count - start).littleEndianBytes)
   }
 
   /// Sends it by a protocol of netlink, and wipes it; the answer, or acknowledgement, is the
@@ -60,7 +49,7 @@ struct Netlink {
     var request = message
     message = []
     defer { Crypto.wipe(&request) }
-    request.replaceSubrange(0..<4, with: Self.bytes(UInt32(request.count)))
+    request.replaceSubrange(0..<4, with: UInt32(request.count).littleEndianBytes)
     let fd = try System.call(socket(AF_NETLINK, Int32(SOCK_RAW | SOCK_CLOEXEC), line))
     defer { System.close(fd) }
     _ = try System.write(fd, request, from: 0)

@@ -14,7 +14,7 @@ enum Network {
     for interface in network.interfaces {
       let index = try attempt(.environment, "network: " + interface.name, takeOver(interface))
       indexes.append(index)
-      if same(interface.name.utf8, HostNetwork.podLink.utf8) {
+      if interface.name.utf8.elementsEqual(HostNetwork.podLink.utf8) {
         link = PodLink(index: index, mtu: interface.mtu)
       }
     }
@@ -28,23 +28,19 @@ enum Network {
 
   /// Names the interface with the hardware address, brings it up, and returns its index.
   private static func takeOver(_ interface: HostNetwork.Interface) throws(SystemError) -> UInt32 {
-    // The loopback interface's address is zero, which a host may name too.
-    for name in try System.list(folder) where !same(name, "lo".utf8) {
-      let name = String(decoding: name, as: UTF8.self)
-      let text = try File.read("\(folder)/\(name)/address", bytesMax: 32)
+    let found = try File.find(in: folder, by: "address") { text in
       let digits = text.filter { Digits.value($0) != nil }
-      guard Hex.decode(String(decoding: digits, as: UTF8.self)) == interface.hardwareAddress else {
-        continue
-      }
-      let index = try index(of: name)
-      try setLink(index) {
-        $0.add(IFLA_MTU, interface.mtu)
-        $0.add(IFLA_IFNAME, interface.name)
-      }
-      for address in interface.addresses { try addAddress(index, address) }
-      return index
+      return Hex.decode(String(decoding: digits, as: UTF8.self)) == interface.hardwareAddress
     }
-    throw SystemError(errno: ENODEV)
+    // The loopback interface's address is zero, which a host may name too.
+    guard let found, !found.utf8.elementsEqual("lo".utf8) else { throw SystemError(errno: ENODEV) }
+    let index = try index(of: found)
+    try setLink(index) {
+      $0.add(IFLA_MTU, interface.mtu)
+      $0.add(IFLA_IFNAME, interface.name)
+    }
+    for address in interface.addresses { try addAddress(index, address) }
+    return index
   }
 
   static func index(of interface: String) throws(SystemError) -> UInt32 {
@@ -56,9 +52,9 @@ enum Network {
   static func setLink(
     _ index: UInt32, flags: Int32 = 0, _ attributes: (inout Netlink) -> Void = { _ in }
   ) throws(SystemError) {
-    let up = Netlink.bytes(UInt32(IFF_UP))
+    let up = UInt32(IFF_UP).littleEndianBytes
     var message = Netlink(
-      RTM_NEWLINK, flags | NLM_F_ACK, [0, 0, 0, 0] + Netlink.bytes(index) + up + up)
+      RTM_NEWLINK, flags | NLM_F_ACK, [0, 0, 0, 0] + index.littleEndianBytes + up + up)
     attributes(&message)
     try message.send()
   }
@@ -68,7 +64,7 @@ enum Network {
     let address = Array(prefixed.dropLast())
     var message = Netlink(
       RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE | NLM_F_ACK,
-      [family(address), prefixed[address.count], UInt8(IFA_F_NODAD), 0] + Netlink.bytes(index))
+      [family(address), prefixed[address.count], UInt8(IFA_F_NODAD), 0] + index.littleEndianBytes)
     message.add(IFA_LOCAL, address)
     message.add(IFA_ADDRESS, address)
     try message.send()

@@ -31,15 +31,15 @@ struct PodLink {
         try reach(place, of: pod, secret)
       }
       // All that begins here and was not sent to a member.
-      try Self.addRule(2, table: Self.local, isOutgoing: true)
+      try Self.setRule(2, table: Self.local, isOutgoing: true)
       for port in pod.ports[pod.place] {
-        try Self.addRule(3, table: Self.local, Self.loopback + [32], port: port)
+        try Self.setRule(3, table: Self.local, to: Self.loopback + [32], port: port)
       }
-      try Self.addRule(4, table: Self.local, Self.inner(pod.place) + [32])
-      try Self.addRule(5, table: nil, Self.loopback + [8])
-      try Self.addRule(6, table: Self.local)
+      try Self.setRule(4, table: Self.local, to: Self.inner(pod.place) + [32])
+      try Self.setRule(5, table: nil, to: Self.loopback + [8])
+      try Self.setRule(6, table: Self.local)
       // The kernel's own first rule, by which local addresses come before all else.
-      try Self.rule(RTM_DELRULE, 0, 0, table: Self.local).send()
+      try Self.setRule(0, table: Self.local, RTM_DELRULE)
     }
   }
 
@@ -70,7 +70,7 @@ struct PodLink {
     try Network.addRoute(
       member, [0, 0, 0, 0, 0], by: gateway, table: table, source: Self.inner(pod.place))
     for port in pod.ports[place] {
-      try Self.addRule(1, table: table, Self.loopback + [32], port: port, isOutgoing: true)
+      try Self.setRule(1, table: table, to: Self.loopback + [32], port: port, isOutgoing: true)
     }
   }
 
@@ -78,28 +78,20 @@ struct PodLink {
   ///
   /// A destination is an address with its prefix, or empty for any; port 0 is any; outgoing packets
   /// are those that begin here.
-  private static func addRule(
-    _ priority: UInt32, table: UInt32?, _ destination: [UInt8] = [], port: UInt16 = 0,
-    isOutgoing: Bool = false
+  private static func setRule(
+    _ priority: UInt32, table: UInt32?, _ type: Int = RTM_NEWRULE, to destination: [UInt8] = [],
+    port: UInt16 = 0, isOutgoing: Bool = false
   ) throws(SystemError) {
-    var message = rule(
-      RTM_NEWRULE, NLM_F_CREATE, priority, table: table, prefix: destination.last ?? 0)
-    if !destination.isEmpty { message.add(FRA_DST, Array(destination.dropLast())) }
-    if isOutgoing { message.add(FRA_IIFNAME, "lo") }
-    if port > 0 { message.add(FRA_DPORT_RANGE, Netlink.bytes(port) + Netlink.bytes(port)) }
-    try message.send()
-  }
-
-  private static func rule(
-    _ type: Int, _ flags: Int32, _ priority: UInt32, table: UInt32?, prefix: UInt8 = 0
-  ) -> Netlink {
     let action = table == nil ? FR_ACT_BLACKHOLE : FR_ACT_TO_TBL
     var message = Netlink(
-      type, flags | NLM_F_ACK,
-      [UInt8(AF_INET), prefix, 0, 0, 0, 0, 0, UInt8(action), 0, 0, 0, 0])
+      type, NLM_F_CREATE | NLM_F_ACK,
+      [UInt8(AF_INET), destination.last ?? 0, 0, 0, 0, 0, 0, UInt8(action), 0, 0, 0, 0])
     message.add(FRA_PRIORITY, priority)
     if let table { message.add(FRA_TABLE, table) }
-    return message
+    if !destination.isEmpty { message.add(FRA_DST, Array(destination.dropLast())) }
+    if isOutgoing { message.add(FRA_IIFNAME, "lo") }
+    if port > 0 { message.add(FRA_DPORT_RANGE, port.littleEndianBytes + port.littleEndianBytes) }
+    try message.send()
   }
 
   // MARK: - WireGuard
@@ -142,11 +134,8 @@ struct PodLink {
     ours.nest(number(WGDEVICE_A_PEERS)) {
       $0.nest(0) {
         $0.add(number(WGPEER_A_PUBLIC_KEY), peer)
-        // struct sockaddr_in.
         $0.add(
-          number(WGPEER_A_ENDPOINT),
-          Netlink.bytes(UInt16(AF_INET)) + Netlink.bytes(Self.port(own).bigEndian)
-            + Self.outer(place) + [UInt8](repeating: 0, count: 8))
+          number(WGPEER_A_ENDPOINT), System.address(Self.outer(place), Self.port(own)))
         // All that comes from this peer, since nothing but its packets takes this interface.
         $0.nest(number(WGPEER_A_ALLOWEDIPS)) {
           $0.nest(0) {

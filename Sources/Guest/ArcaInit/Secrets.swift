@@ -19,7 +19,7 @@ struct Secrets {
     let named =
       [manifest.rootFilesystem.encryptionKey, manifest.pod?.key].compactMap { $0 }
       + manifest.volumes.map { $0.key } + manifest.secrets.map { $0.resource }
-    for name in named where !resources.contains(where: { same($0.utf8, name.utf8) }) {
+    for name in named where !resources.contains(where: { $0.utf8.elementsEqual(name.utf8) }) {
       resources.append(name)
     }
     guard !resources.isEmpty else { return }
@@ -54,7 +54,7 @@ struct Secrets {
 
   /// The content of a resource that was fetched; to be wiped by the caller too.
   subscript(resource: String) -> [UInt8]? {
-    held.first { same($0.resource.utf8, resource.utf8) }?.content
+    held.first { $0.resource.utf8.elementsEqual(resource.utf8) }?.content
   }
 
   /// What the keys of a pod's members are derived from, or nil where they have none.
@@ -81,7 +81,7 @@ struct Secrets {
       switch secret.target {
       case .variable(let name):
         let value = String(decoding: content, as: UTF8.self)
-        guard same(value.utf8, content), !content.contains(0) else {
+        guard value.utf8.elementsEqual(content), !content.contains(0) else {
           throw InitError(.secret, "\(secret.resource): no text, as the variable \(name) needs")
         }
         manifest.process.env.append("\(name)=\(value)")

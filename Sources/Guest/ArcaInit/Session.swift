@@ -66,7 +66,7 @@ struct Session {
     }
     if items[1].revents != 0 { takeChildren() }
     if items[2].revents != 0 {
-      while arca_uevent_take(uevents) == 1 {}
+      System.takeUevents(uevents)
       try checkVerity()
     }
     if items[3].revents & ~Int16(POLLOUT) != 0, (try? localAddress?.receive()) != true {
@@ -102,11 +102,7 @@ struct Session {
     case .toSession(let session, let inner):
       // One that has just ended may still be spoken to.
       try executions.first { $0.session == session }?.take(inner, received.frame)
-    case .manifest, .hostInput, .start, .evidence, .execute, .brokerOpened, .brokerFailed,
-      .brokerData, .brokerEnd:
-      throw InitError(.wire, "a message of the start came while running")
-    case .signal, .windowSize, .input, .inputEnd, .credit:
-      try executions[0].take(received.message, received.frame)
+    default: try executions[0].take(received.message, received.frame)
     }
   }
 

@@ -5,10 +5,7 @@ import CArcaGuest
 /// The workload's standard streams: three pipes, or one terminal.
 struct Streams {
   /// The two ends of one stream; -1 where there is none.
-  struct Ends {
-    let ours: Int32
-    let workload: Int32
-  }
+  typealias Ends = (ours: Int32, workload: Int32)
 
   let input: Ends
   let output: Ends
@@ -29,12 +26,12 @@ struct Streams {
   /// Pipes rather than sockets, since programs open `/dev/stdout` anew.
   private init(pipesFor process: WorkloadProcess) throws(SystemError) {
     let (input, output, error) = (try System.pipe(), try System.pipe(), try System.pipe())
-    self.input = Ends(ours: input.writing, workload: input.reading)
-    self.output = Ends(ours: output.reading, workload: output.writing)
-    self.error = Ends(ours: error.reading, workload: error.writing)
+    self.input = (input.writing, input.reading)
+    self.output = (output.reading, output.writing)
+    self.error = (error.reading, error.writing)
     isTerminal = false
     for end in [self.input, self.output, self.error] {
-      try System.check(arca_nonblocking(end.ours))
+      try System.dontBlock(end.ours)
       try System.call(fchown(end.workload, process.uid, process.gid))
     }
   }
@@ -43,12 +40,12 @@ struct Streams {
     terminalFor process: WorkloadProcess, _ size: HostInput.TerminalSize, isConsole: Bool
   ) throws(SystemError) {
     let (ends, path) = try System.openTerminal(uid: process.uid)
-    try System.check(arca_terminal_resize(ends.ours, size.rows, size.columns))
+    try System.resizeTerminal(ends.ours, rows: size.rows, columns: size.columns)
     if isConsole {
       try File.write("/dev/console", [], mode: 0o600)
       try System.mount(path, "/dev/console", "", MS_BIND)
     }
-    input = Ends(ours: -1, workload: ends.workload)
+    input = (-1, ends.workload)
     output = ends
     error = input
     isTerminal = true

@@ -1,8 +1,10 @@
+import ArcaBytes
 import CArcaGuest
+import TEEEvidence
 
 /// System calls with Swift's types: each throws the errno.
 enum System {
-  /// The result of a call of the C library, which a signal may have to have repeated.
+  /// The result of a call, which a signal may have to have repeated.
   @discardableResult
   static func call<Result: SignedInteger>(
     _ body: @autoclosure () -> Result
@@ -14,13 +16,6 @@ enum System {
       let errno = unsafe __errno_location().pointee
       if errno != EINTR { throw SystemError(errno: errno) }
     }
-  }
-
-  /// The result of a call of CArcaGuest's own, which is the negated errno where it failed.
-  @discardableResult
-  static func check(_ result: Int32) throws(SystemError) -> Int32 {
-    guard result >= 0 else { throw SystemError(errno: 0 &- result) }
-    return result
   }
 
   // MARK: - Files
@@ -72,9 +67,10 @@ enum System {
   // SAFETY: the C string lives through the call.
   static func removeFolder(_ path: String) throws(SystemError) { try call(unsafe rmdir(path)) }
 
-  static func makeDevice(_ path: String, major: UInt32, minor: UInt32) throws(SystemError) {
+  /// Makes a character device; its numbers are below 256.
+  static func makeDevice(_ path: String, major: UInt, minor: UInt) throws(SystemError) {
     // SAFETY: the C string lives through the call.
-    try call(unsafe mknod(path, UInt32(S_IFCHR) | 0o666, arca_device(major, minor)))
+    try call(unsafe mknod(path, UInt32(S_IFCHR) | 0o666, major << 8 | minor))
   }
 
   static func link(_ path: String, to target: String) throws(SystemError) {
@@ -116,24 +112,38 @@ enum System {
 
   /// The names in a folder, those that start with a dot left out.
   static func list(_ path: String) throws(SystemError) -> [[UInt8]] {
-    var bytes = [UInt8](repeating: 0, count: 4096)
-    // SAFETY: the call writes at most so many bytes and says how many.
-    let count = try check(unsafe arca_list(path, &bytes, 4096))
-    return bytes.prefix(Int(count)).split(separator: 0).map { Array($0) }
+    var names: [[UInt8]] = []
+    let fd = try open(path, O_RDONLY | O_DIRECTORY)
+    // SAFETY: the folder owns the descriptor; an entry is read before the next one takes its place.
+    guard let folder = unsafe fdopendir(fd) else { throw SystemError(errno: ENOMEM) }
+    defer { unsafe closedir(folder) }
+    while let entry = unsafe readdir(folder) {
+      let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) {
+        unsafe Array($0.prefix { $0 != 0 })
+      }
+      if name.first != UInt8(ascii: ".") { names.append(name) }
+    }
+    return names
   }
 
   // MARK: - The kernel
 
   static func loadModule(_ path: String, isPacked: Bool) throws(SystemError) {
-    // SAFETY: the C string lives through the call.
-    try check(unsafe arca_load_module(path, isPacked ? 1 : 0))
+    let fd = try open(path, O_RDONLY)
+    defer { close(fd) }
+    // linux/module.h, MODULE_INIT_COMPRESSED_FILE: the kernel unpacks the file itself.
+    let flags = isPacked ? 4 : 0
+    // SAFETY: the C string, no parameters, lives through the call.
+    try call(
+      unsafe "".withCString {
+        arca_syscall(Int(SYS_finit_module), Int(fd), Int(bitPattern: $0), flags)
+      })
   }
 
-  /// A variable of this process's own environment; empty where there is none.
-  static func environment(_ name: String) -> [UInt8] {
+  /// A variable of this process's own environment.
+  static func environment(_ name: String) -> [UInt8]? {
     // SAFETY: nobody changes the environment, whose strings end in NUL.
-    guard let value = unsafe getenv(name) else { return [] }
-    return Array(unsafe String(cString: value).utf8)
+    unsafe getenv(name).map { unsafe Array(String(cString: $0).utf8) }
   }
 
   static func setHostname(_ name: String) throws(SystemError) {
@@ -153,13 +163,93 @@ enum System {
   /// The TDX module's report over 64 bytes.
   static func trustDomainReport(_ reportData: [UInt8]) throws(SystemError) -> [UInt8] {
     guard reportData.count == 64 else { throw SystemError(errno: EIO) }
-    var report = [UInt8](repeating: 0, count: 1024)
-    // SAFETY: the call reads 64 bytes, and fills 1024 or fails.
-    try check(unsafe arca_trust_domain_report(reportData, &report))
-    return report
+    var request = reportData + [UInt8](repeating: 0, count: TDReportStructure.byteCount)
+    let fd = try open("/dev/tdx_guest", O_RDWR)
+    defer { close(fd) }
+    // linux/tdx-guest.h, TDX_CMD_GET_REPORT0: _IOWR('T', 1, struct tdx_report_req).
+    // SAFETY: the request has 64 bytes that the call reads, and 1024 that it fills.
+    try call(unsafe arca_ioctl(fd, 0xc440_5401, &request))
+    return Array(request.dropFirst(64))
   }
 
   // MARK: - Processes and descriptors
+
+  /// A descriptor from which ends of children can be read; signals by broken pipes are blocked too.
+  static func openChildSignals() throws(SystemError) -> Int32 {
+    var set = sigset_t()
+    // SAFETY: the set lives through the calls.
+    unsafe sigaddset(&set, SIGCHLD)
+    unsafe sigaddset(&set, SIGPIPE)
+    try call(unsafe sigprocmask(SIG_BLOCK, &set, nil))
+    return try call(unsafe signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK))
+  }
+
+  static func unblockSignals() throws(SystemError) {
+    var none = sigset_t()
+    // SAFETY: the set lives through the call.
+    try call(unsafe sigprocmask(SIG_SETMASK, &none, nil))
+  }
+
+  /// Enters the mount namespace of process `pid`, at its root.
+  static func joinMounts(of pid: Int) throws(SystemError) {
+    let fd = Int32(truncatingIfNeeded: try call(arca_syscall(Int(SYS_pidfd_open), pid, 0, 0)))
+    defer { close(fd) }
+    try call(setns(fd, CLONE_NEWNS))
+  }
+
+  static func dontBlock(_ fd: Int32) throws(SystemError) {
+    try call(arca_fcntl(fd, F_SETFL, O_NONBLOCK))
+  }
+
+  /// Marks all from `first` on to be closed by `execve`, not earlier: the pipe that reports its
+  /// failure is one of them.
+  static func closeOnExecute(from first: Int) throws(SystemError) {
+    try call(arca_syscall(Int(SYS_close_range), first, Int(UInt32.max), 1 << 2))
+  }
+
+  /// A socket that is bound to `address`, a structure of the kernel's, or connects to it.
+  private static func socket(
+    _ kind: Int32, _ line: Int32 = 0, at address: [UInt8], connects: Bool = false
+  ) throws(SystemError) -> Int32 {
+    let fd = try call(CArcaGuest.socket(Int32(address[0]), kind | SOCK_CLOEXEC, line))
+    // SAFETY: the calls read the array's bytes, and it lives through them.
+    try call(
+      unsafe address.withUnsafeBytes {
+        let place = unsafe $0.baseAddress?.assumingMemoryBound(to: sockaddr.self)
+        let count = socklen_t($0.count)
+        return unsafe connects
+          ? CArcaGuest.connect(fd, place, count) : bind(fd, place, count)
+      })
+    return fd
+  }
+
+  /// The kernel's events (struct sockaddr_nl, group 1).
+  static func openUevents() throws(SystemError) -> Int32 {
+    let address = [UInt32(AF_NETLINK), 0, 1].flatMap { $0.littleEndianBytes }
+    return try socket(SOCK_RAW | SOCK_NONBLOCK, NETLINK_KOBJECT_UEVENT, at: address)
+  }
+
+  /// Takes all events that wait.
+  static func takeUevents(_ fd: Int32) {
+    while (try? read(fd, 1)) != nil {}
+  }
+
+  /// Listens on 127.0.0.1, for few connections at a time.
+  static func listen(port: UInt16) throws(SystemError) -> Int32 {
+    let fd = try socket(SOCK_STREAM | SOCK_NONBLOCK, at: address([127, 0, 0, 1], port))
+    try call(CArcaGuest.listen(fd, 8))
+    return fd
+  }
+
+  static func connect(port: UInt16) throws(SystemError) -> Int32 {
+    try socket(SOCK_STREAM, at: address([127, 0, 0, 1], port), connects: true)
+  }
+
+  /// An IPv4 address and a port (struct sockaddr_in).
+  static func address(_ host: [UInt8], _ port: UInt16) -> [UInt8] {
+    UInt16(AF_INET).littleEndianBytes + port.bigEndian.littleEndianBytes + host
+      + [UInt8](repeating: 0, count: 8)
+  }
 
   static func pipe() throws(SystemError) -> (reading: Int32, writing: Int32) {
     var ends: [Int32] = [-1, -1]
@@ -206,10 +296,36 @@ enum System {
   static func openTerminal(
     uid: UInt32
   ) throws(SystemError) -> (ends: Streams.Ends, path: String) {
-    var (terminal, workload, number): (Int32, Int32, Int32) = (-1, -1, 0)
-    // SAFETY: the three places live through the call.
-    try check(unsafe arca_terminal_open(uid, &terminal, &workload, &number))
-    return (Streams.Ends(ours: terminal, workload: workload), "/dev/pts/\(number)")
+    var (unlocked, number): (Int32, Int32) = (0, 0)
+    let terminal = try open("/dev/pts/ptmx", O_RDWR | O_NOCTTY | O_NONBLOCK)
+    let flags = unsafe UnsafeMutableRawPointer(bitPattern: Int(O_RDWR | O_NOCTTY | O_CLOEXEC))
+    // SAFETY: both places live through the calls; the last takes its argument by value.
+    try call(unsafe arca_ioctl(terminal, UInt(TIOCSPTLCK), &unlocked))
+    try call(unsafe arca_ioctl(terminal, UInt(TIOCGPTN), &number))
+    let workload = try call(unsafe arca_ioctl(terminal, UInt(TIOCGPTPEER), flags))
+    try call(fchown(workload, uid, .max))
+    return ((terminal, workload), "/dev/pts/\(number)")
+  }
+
+  static func resizeTerminal(_ fd: Int32, rows: UInt16, columns: UInt16) throws(SystemError) {
+    var size = winsize(ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0)
+    // SAFETY: the place lives through the call.
+    try call(unsafe arca_ioctl(fd, UInt(TIOCSWINSZ), &size))
+  }
+
+  /// Makes standard input the terminal of a session of this process's own.
+  static func takeTerminal() throws(SystemError) {
+    try call(setsid())
+    try call(arca_ioctl(0, UInt(TIOCSCTTY), nil))
+  }
+
+  static func growExt4(_ path: String, blocks: UInt64) throws(SystemError) {
+    let fd = try open(path, O_RDONLY | O_DIRECTORY)
+    defer { close(fd) }
+    var blocks = blocks
+    // linux/fs/ext4/ext4.h, EXT4_IOC_RESIZE_FS: _IOW('f', 16, uint64_t).
+    // SAFETY: the place lives through the call.
+    try call(unsafe arca_ioctl(fd, 0x4008_6610, &blocks))
   }
 
   static func setLimit(_ resource: Int32, soft: UInt64, hard: UInt64) throws(SystemError) {
@@ -224,6 +340,28 @@ enum System {
     try call(unsafe setgroups(groups.count, groups))
     try call(setgid(gid))
     try call(setuid(uid))
+  }
+
+  /// Leaves `capabilities` alone in the bounding set.
+  static func bound(to capabilities: UInt64) throws(SystemError) {
+    for number in 0..<UInt(64) where arca_prctl(PR_CAPBSET_READ, number, 0) >= 0 {
+      if capabilities >> number & 1 == 0 { try call(arca_prctl(PR_CAPBSET_DROP, number, 0)) }
+    }
+  }
+
+  /// Gives this process `capabilities`, of which it keeps `ambient` through `execve`.
+  static func setCapabilities(_ capabilities: UInt64, ambient: UInt64) throws(SystemError) {
+    var header = [UInt32(_LINUX_CAPABILITY_VERSION_3), 0]
+    // Each half's effective, permitted and inheritable ones.
+    var sets = [UInt64(0), 32].flatMap { half in
+      [capabilities, capabilities, ambient].map { UInt32(truncatingIfNeeded: $0 >> half) }
+    }
+    // What is not inheritable does not stay ambient either.
+    // SAFETY: both arrays have what the version says, and live through the call.
+    try call(unsafe capset(&header, &sets))
+    for number in 0..<UInt(64) where ambient >> number & 1 == 1 {
+      try call(arca_prctl(PR_CAP_AMBIENT, UInt(PR_CAP_AMBIENT_RAISE), number))
+    }
   }
 
   /// Replaces this process; returns only where that failed.

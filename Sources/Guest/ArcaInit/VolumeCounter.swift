@@ -52,7 +52,7 @@ struct VolumeCounter {
     let start = Array("{\"generation\":".utf8)
     let end = Array(",\"nonce\":\"".utf8) + nonce + Array("\"}".utf8)
     let digits = plaintext.dropFirst(start.count).dropLast(end.count)
-    guard plaintext.starts(with: start), same(plaintext.suffix(end.count), end),
+    guard plaintext.starts(with: start), plaintext.suffix(end.count).elementsEqual(end),
       plaintext.count > start.count + end.count,
       let value = Digits.number(digits, digitsMax: 19)
     else { throw InitError(.secret, "\(name): the answer is not to this call") }

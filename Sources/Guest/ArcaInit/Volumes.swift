@@ -24,19 +24,19 @@ struct Volumes {
           .secret,
           "\(volume.key): the key of volume \(volume.name) needs \(VolumeHeader.keyBytes) bytes")
       }
-      disks.append(try VolumeDisk(index: index, name: volume.name, key: key))
+      disks.append(try VolumeDisk(index: index, volume, key: key))
     }
     // A lost connection repeats this: it comes to the same.
     let headers = try broker.attested(over: channel) { (session) throws(InitError) in
       var headers: [VolumeHeader] = []
-      for (disk, volume) in zip(disks, volumes) {
-        headers.append(try disk.claim(try VolumeCounter(volume.key, session)))
+      for disk in disks {
+        headers.append(try disk.claim(try VolumeCounter(disk.volume.key, session)))
       }
       return headers
     }
-    for ((disk, volume), header) in zip(zip(disks, volumes), headers) {
-      let number = try attempt(.volume, "volume \(volume.name)", disk.map(header))
-      opened.append((volume, number, header.dataSectors))
+    for (disk, header) in zip(disks, headers) {
+      let number = try attempt(.volume, disk.named, disk.map(header))
+      opened.append((disk.volume, number, header.dataSectors))
     }
   }
 
@@ -86,23 +86,24 @@ struct VolumeDisk {
   private static let tagBytes = 32
   private static let templateBytes: UInt64 = 32 << 20
   private static let templateUnitBytes = 512
-  private static let pieceBytes = 1 << 20
+  private static let pieceBytes = 1 << 18
   private static let diskSectorsMax: UInt64 = 1 << 31
 
-  private let name: String
+  let volume: EncryptedVolume
   private let key: [UInt8]
   private let path: String
   private let disk: Disk
   private let sectors: UInt64
 
   /// The disk that the host attached as the manifest's volume number `index`.
-  init(index: Int, name: String, key: [UInt8]) throws(InitError) {
-    self.name = name
+  init(index: Int, _ volume: EncryptedVolume, key: [UInt8]) throws(InitError) {
+    self.volume = volume
     self.key = key
-    let found = try Self.find("volume-\(index)", name)
+    let found = try Self.find("volume-\(index)", volume.name)
     let path = "/dev/\(found)"
     self.path = path
-    (sectors, disk) = try step(.volume, "volume \(name): its disk") { () throws(SystemError) in
+    (sectors, disk) = try step(.volume, "volume \(volume.name): its disk") {
+      () throws(SystemError) in
       (try Disk.sectors(of: found), try Disk(path))
     }
     let least = (Self.reservedBytes + Self.templateBytes) / 512
@@ -113,12 +114,13 @@ struct VolumeDisk {
 
   /// The disk with the serial number `serial`.
   private static func find(_ serial: String, _ name: String) throws(InitError) -> String {
-    for disk in try attempt(.volume, "disks", System.list("/sys/class/block")) {
-      let disk = String(decoding: disk, as: UTF8.self)
-      let text = (try? File.read("/sys/class/block/\(disk)/serial", bytesMax: 32)) ?? []
-      if same(text.prefix { $0 != UInt8(ascii: "\n") && $0 != 0 }, serial.utf8) { return disk }
+    let disk = try step(.volume, "disks") { () throws(SystemError) in
+      try File.find(in: "/sys/class/block", by: "serial") { $0.elementsEqual(serial.utf8) }
     }
-    throw InitError(.volume, "volume \(name): the host attached no disk for it")
+    guard let disk else {
+      throw InitError(.volume, "volume \(name): the host attached no disk for it")
+    }
+    return disk
   }
 
   func close() { disk.close() }
@@ -153,7 +155,8 @@ struct VolumeDisk {
     return header
   }
 
-  private var named: String { "volume \(name)" }
+  private var name: String { volume.name }
+  var named: String { "volume \(name)" }
 
   private func refusal(_ text: String) -> InitError {
     InitError(.volume, "\(named): \(text)")
@@ -197,8 +200,7 @@ struct VolumeDisk {
       return try disk.readBlock(at: Self.reservedBytes)
     }
     // drivers/md/dm-integrity.c, struct superblock: provided_data_sectors.
-    var superblock = ByteReader(found[16...])
-    let provided = ((try? superblock.u64()) ?? 0) / 8 * 8
+    let provided = found[16..<24].littleEndian / 8 * 8
     guard provided >= Self.templateBytes / 512, provided < sectors else {
       throw refusal("its disk has room for \(provided) sectors of data")
     }
@@ -234,8 +236,8 @@ struct VolumeDisk {
     var reader = ByteReader(template)
     do throws(BytesError) {
       while reader.remaining > 0 {
-        let place = Int(try reader.u32()) * templateUnitBytes - start
-        let run = try reader.slice(Int(try reader.u32()) * templateUnitBytes)
+        let place = Int(try reader.slice(4).littleEndian) * templateUnitBytes - start
+        let run = try reader.slice(Int(try reader.slice(4).littleEndian) * templateUnitBytes)
         let first = min(max(place, 0), pieceBytes)
         let part = run.dropFirst(max(-place, 0)).prefix(pieceBytes - first)
         piece.replaceSubrange(first..<first + part.count, with: part)

@@ -52,20 +52,22 @@ enum Workload {
         try attempt(.environment, "mount namespace", System.call(unshare(CLONE_NEWNS)))
         try ContainerEnvironment.makeProc(isRootReadOnly: isRootReadOnly)
       case .workload:
-        try attempt(.environment, "mount namespace", System.check(arca_join_mounts(1)))
+        try attempt(.environment, "mount namespace", System.joinMounts(of: 1))
       }
-      try attempt(.environment, "signals", System.check(arca_restore_signals()))
+      try attempt(.environment, "signals", System.unblockSignals())
       for (target, end) in [streams.input, streams.output, streams.error].enumerated() {
+        let isThere = end.workload == target
         try attempt(
           .environment, "standard streams",
-          System.check(arca_redirect(end.workload, Int32(target))))
+          System.call(
+            isThere ? arca_fcntl(end.workload, F_SETFD, 0) : dup2(end.workload, Int32(target))))
       }
-      try attempt(.environment, "descriptors", System.check(arca_close_from(3)))
+      try attempt(.environment, "descriptors", System.closeOnExecute(from: 3))
       if streams.isTerminal {
-        try attempt(.environment, "terminal", System.check(arca_terminal_take()))
+        try attempt(.environment, "terminal", System.takeTerminal())
       }
-      try attempt(.process, "bounding set", System.check(arca_bounding_set(process.capabilities)))
-      try attempt(.process, "capabilities", System.check(arca_keep_capabilities()))
+      try attempt(.process, "bounding set", System.bound(to: process.capabilities))
+      try attempt(.process, "capabilities", System.call(arca_prctl(PR_SET_KEEPCAPS, 1, 0)))
       // What engines give a container of whose processes and open files nothing is said.
       for resource in [RLIMIT_NPROC, RLIMIT_NOFILE] {
         try attempt(.process, "limits", System.setLimit(resource, soft: 1 << 20, hard: 1 << 20))
@@ -73,9 +75,9 @@ enum Workload {
       try assume(process)
       try attempt(
         .process, "capabilities",
-        System.check(arca_capabilities(process.capabilities, process.ambientCapabilities)))
+        System.setCapabilities(process.capabilities, ambient: process.ambientCapabilities))
       if process.noNewPrivileges {
-        try attempt(.process, "no_new_privs", System.check(arca_no_new_privileges()))
+        try attempt(.process, "no_new_privs", System.call(arca_prctl(PR_SET_NO_NEW_PRIVS, 1, 0)))
       }
       return Command.execute(process)
     } catch {

@@ -49,14 +49,6 @@ void arca_key_wipe(void) {
   tee_key = PSA_KEY_ID_NULL;
 }
 
-// Z of ECDH with the sender's ephemeral key, which is refused where it is no point of the curve.
-static int agree(const uint8_t ephemeral[64], uint8_t shared[32]) {
-  uint8_t encoded[65] = {4};
-  size_t length;
-  memcpy(encoded + 1, ephemeral, 64);
-  return psa_raw_key_agreement(PSA_ALG_ECDH, tee_key, encoded, sizeof encoded, shared, 32, &length);
-}
-
 // Concat KDF (RFC 7518, section 4.6.2) with empty PartyUInfo and PartyVInfo: one round of SHA-256
 // over the counter, Z, and AlgorithmID, PartyUInfo, PartyVInfo and SuppPubInfo (256 bits).
 static int derive(const uint8_t shared[32], uint8_t key[32]) {
@@ -88,9 +80,14 @@ int arca_jwe_open(const uint8_t ephemeral[64], const uint8_t wrapped[40], const 
   struct {
     uint8_t shared[32], wrapping[32], content[32];
   } keys;
+  uint8_t sender[65] = {4};
+  size_t length;
   mbedtls_gcm_context context;
   mbedtls_gcm_init(&context);
-  int result = agree(ephemeral, keys.shared);
+  memcpy(sender + 1, ephemeral, 64);
+  // Z of ECDH; a key that is no point of the curve is refused.
+  int result = psa_raw_key_agreement(PSA_ALG_ECDH, tee_key, sender, sizeof sender, keys.shared, 32,
+                                     &length);
   if (result == 0) result = derive(keys.shared, keys.wrapping);
   if (result == 0) result = unwrap(keys.wrapping, wrapped, keys.content);
   if (result == 0)

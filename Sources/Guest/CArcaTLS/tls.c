@@ -1,5 +1,6 @@
 #include "CArcaTLS.h"
 #include <psa/crypto.h>
+#include <mbedtls/psa_util.h>
 #include <mbedtls/sha256.h>
 #include <mbedtls/ssl.h>
 #include <string.h>
@@ -15,7 +16,6 @@ struct buffer {
 static struct buffer incoming, outgoing;
 static mbedtls_ssl_config configuration;
 static mbedtls_ssl_context connection;
-static int is_open;
 
 static size_t put(struct buffer *buffer, const uint8_t *bytes, size_t count) {
   if (buffer->start == buffer->end) buffer->start = buffer->end = 0;
@@ -55,11 +55,6 @@ psa_status_t mbedtls_psa_external_get_random(mbedtls_psa_external_random_context
   return PSA_SUCCESS;
 }
 
-static int random_bytes(void *context, unsigned char *bytes, size_t count) {
-  (void)context;
-  return psa_generate_random(bytes, count);
-}
-
 static long waits(int result) {
   return result == MBEDTLS_ERR_SSL_WANT_READ || result == MBEDTLS_ERR_SSL_WANT_WRITE
              ? ARCA_TLS_WAITS
@@ -71,7 +66,6 @@ int arca_tls_start(const char *host) {
   if (psa_crypto_init() != PSA_SUCCESS) return MBEDTLS_ERR_SSL_HW_ACCEL_FAILED;
   mbedtls_ssl_config_init(&configuration);
   mbedtls_ssl_init(&connection);
-  is_open = 1;
   int result =
       mbedtls_ssl_config_defaults(&configuration, MBEDTLS_SSL_IS_CLIENT,
                                   MBEDTLS_SSL_TRANSPORT_STREAM, MBEDTLS_SSL_PRESET_DEFAULT);
@@ -79,7 +73,7 @@ int arca_tls_start(const char *host) {
   // No authority vouches for the server: that it owns the key of its certificate is always proved
   // in the handshake, and the caller compares that key with the manifest's.
   mbedtls_ssl_conf_authmode(&configuration, MBEDTLS_SSL_VERIFY_NONE);
-  mbedtls_ssl_conf_rng(&configuration, random_bytes, NULL);
+  mbedtls_ssl_conf_rng(&configuration, mbedtls_psa_get_random, MBEDTLS_PSA_RANDOM_STATE);
   result = mbedtls_ssl_setup(&connection, &configuration);
   if (result != 0) return result;
   mbedtls_ssl_set_bio(&connection, NULL, send_bytes, receive_bytes, NULL);
@@ -112,10 +106,8 @@ long arca_tls_read(uint8_t *bytes, size_t count) {
 }
 
 void arca_tls_end(void) {
-  if (is_open) {
-    mbedtls_ssl_free(&connection);
-    mbedtls_ssl_config_free(&configuration);
-  }
-  is_open = 0;
+  // Both may be zero, as before the first start, or freed already.
+  mbedtls_ssl_free(&connection);
+  mbedtls_ssl_config_free(&configuration);
   incoming.start = incoming.end = outgoing.start = outgoing.end = 0;
 }

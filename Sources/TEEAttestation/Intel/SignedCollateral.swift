@@ -27,7 +27,8 @@ public struct SignedCollateral: Sendable {
       if key == member {
         // A second object could be the one that is read while the first is the one signed.
         guard range == nil else { throw EvidenceError(.invalid, "document", at: reader.offset) }
-        let start = reader.skipSpace()
+        reader.skipSpace()
+        let start = reader.offset
         try read(&reader)
         range = start..<reader.offset
       } else if key == SignedCollateral.signatureKey {

@@ -1,3 +1,5 @@
+import ArcaBytes
+
 /// Pulls values out of JSON (RFC 8259) in one pass over its bytes, without a tree in between.
 ///
 /// Vendors sign collateral as the exact bytes of an inner object, so the reader tells where each
@@ -45,14 +47,12 @@ public struct JSONReader: Sendable {
     return start..<offset
   }
 
-  /// Passes over white space and returns the offset of what follows.
-  @discardableResult
-  public mutating func skipSpace() -> Int {
+  /// Passes over white space.
+  public mutating func skipSpace() {
     func isSpace(_ byte: UInt8) -> Bool {
       byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09
     }
     while offset < bytes.count, isSpace(bytes[offset]) { offset += 1 }
-    return offset
   }
 
   /// Demands that nothing but white space follows.
@@ -84,14 +84,9 @@ public struct JSONReader: Sendable {
 
   /// Passes over a number, true, false or null: a run of the characters that these are made of.
   private mutating func skipScalar() throws(EvidenceError) {
-    let start = offset
-    scalar: while offset < bytes.count {
-      switch bytes[offset] {
-      case 0x30...0x39, 0x2B, 0x2D, 0x2E, 0x41...0x5A, 0x61...0x7A: offset += 1
-      default: break scalar
-      }
-    }
-    guard offset > start else { throw error("value") }
+    let count = bytes[offset...].prefix { $0.isNameByte(or: "+-.") }.count
+    guard count > 0 else { throw error("value") }
+    offset += count
   }
 
   private mutating func hasNext(close: UInt8) throws(EvidenceError) -> Bool {

@@ -35,31 +35,29 @@ public struct QuoteForm: Sendable {
 
   /// Reads the header and the body of the quote at the start of `quote`, and nothing behind them.
   public init(_ quote: [UInt8]) throws(EvidenceError) {
-    func number(_ start: Int, _ count: Int) throws(EvidenceError) -> UInt32 {
-      guard quote.count >= start + count else {
-        throw EvidenceError(.truncated, "quote's header", at: quote.count)
-      }
-      return UInt32(truncatingIfNeeded: quote[start..<start + count].littleEndian)
+    // The least that there is behind a header: the type and the size of a body.
+    guard quote.count >= Self.headerByteCount + 6 else {
+      throw EvidenceError(.truncated, "quote's header", at: quote.count)
     }
-    version = UInt16(truncatingIfNeeded: try number(0, 2))
+    version = UInt16(truncatingIfNeeded: quote[0..<2].littleEndian)
     guard (3...5).contains(version) else { throw EvidenceError(.unknownVersion, "version", at: 0) }
     // 2 is ECDSA P-256; 3 (P-384) is reserved and was never issued.
-    guard try number(2, 2) == 2 else {
+    guard quote[2..<4].littleEndian == 2 else {
       throw EvidenceError(.unknownType, "attestation key type", at: 2)
     }
-    guard let tee = TEE(rawValue: try number(4, 4)), version != 3 || tee == .sgx else {
+    let type = UInt32(truncatingIfNeeded: quote[4..<8].littleEndian)
+    guard let tee = TEE(rawValue: type), version != 3 || tee == .sgx else {
       throw EvidenceError(.unknownType, "TEE type", at: 4)
     }
     self.tee = tee
-    _ = try number(44, 4)
     guard quote[12..<28].elementsEqual(Self.intelVendorID) else {
       throw EvidenceError(.unknownType, "QE vendor ID", at: 12)
     }
     var start = Self.headerByteCount
     var count = tee == .sgx ? Self.enclaveByteCount : Self.domainByteCounts.0
     if version == 5 {
-      let type = try number(start, 2)
-      count = Int(try number(start + 2, 4))
+      let type = quote[start..<start + 2].littleEndian
+      count = Int(quote[start + 2..<start + 6].littleEndian)
       switch (type, count, tee) {
       case (1, Self.enclaveByteCount, .sgx), (2, Self.domainByteCounts.0, .tdx),
         (3, Self.domainByteCounts.1, .tdx):

@@ -10,7 +10,7 @@ public struct LaunchSecrets: Sendable {
   /// OVMF keeps this many bytes for the whole table (AmdSevX64.fdf, SevLaunchSecret).
   public static let bytesMax = 3072
 
-  private let entries: [CBOR.Entry]
+  private var contents: [(path: [UInt8], content: [UInt8])] = []
 
   /// Reads the entry's content.
   public init(decoding bytes: [UInt8]) throws(EvidenceError) {
@@ -19,17 +19,16 @@ public struct LaunchSecrets: Sendable {
       throw EvidenceError(.invalid, "launch secrets")
     }
     for entry in entries {
-      guard case .bytes = entry.value else { throw EvidenceError(.invalid, "launch secret") }
+      guard case .bytes(let content) = entry.value else {
+        throw EvidenceError(.invalid, "launch secret")
+      }
+      contents.append((entry.key, content))
     }
-    self.entries = entries
   }
 
   /// What the owner gave for the resource at `path`, or nil.
   public subscript(path: [UInt8]) -> [UInt8]? {
-    for entry in entries where entry.key == path {
-      if case .bytes(let content) = entry.value { return content }
-    }
-    return nil
+    contents.first { $0.path == path }?.content
   }
 
   /// The entry's content from the securityfs at `root`, removed there once it is read: with the

@@ -8,32 +8,30 @@ public struct SNPCertificateTable: Sendable {
   /// Upper bound of its entries.
   public static let entriesMax = 16
 
-  /// What an entry holds.
-  public enum Kind: UInt8, Sendable, CaseIterable {
+  /// What an entry holds, by the name that the key broker protocol has for it.
+  public enum Kind: String, Sendable, CaseIterable {
     /// Versioned chip endorsement key.
-    case vcek
+    case vcek = "VCEK"
     /// Versioned loaded endorsement key.
-    case vlek
+    case vlek = "VLEK"
     /// The intermediate authority, ASK or ASVK.
-    case ask
+    case ask = "ASK"
     /// The root.
-    case ark
+    case ark = "ARK"
     /// The product line's revocation list.
-    case crl
+    case crl = "CRL"
 
     /// The GUID in the order in which it is written.
     public var guid: [UInt8] {
-      let (high, low): (UInt64, UInt64) =
+      let digits =
         switch self {
-        case .vcek: (0x63DA_758D_E664_4564, 0xADC5_F4B9_3BE8_ACCD)
-        case .vlek: (0xA807_4BC2_A25A_483E, 0xAAE6_39C0_45A0_B8A1)
-        case .ask: (0x4AB7_B379_BBAC_4FE4, 0xA02F_05AE_F327_C782)
-        case .ark: (0xC0B4_06A4_A803_4952, 0x9743_3FB6_014C_D0AE)
-        case .crl: (0x92F8_1BC3_5811_4D3D, 0x97FF_D19F_88DC_67EA)
+        case .vcek: "63da758de6644564adc5f4b93be8accd"
+        case .vlek: "a8074bc2a25a483eaae639c045a0b8a1"
+        case .ask: "4ab7b379bbac4fe4a02f05aef327c782"
+        case .ark: "c0b406a4a803495297433fb6014cd0ae"
+        case .crl: "92f81bc358114d3d97ffd19f88dc67ea"
         }
-      return [high, low].flatMap { half in
-        stride(from: 56, through: 0, by: -8).map { UInt8(truncatingIfNeeded: half >> UInt64($0)) }
-      }
+      return Hex.decode(digits) ?? []
     }
   }
 

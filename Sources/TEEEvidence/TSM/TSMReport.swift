@@ -7,11 +7,11 @@ import ArcaBytes
 /// `generation` counts writes, so that a request in which somebody else wrote is found out.
 public enum TSMReport {
   /// Who makes reports in a kind of TEE.
-  public enum Provider: Sendable {
+  public enum Provider: String, Sendable {
     /// The SNP guest driver.
-    case snp
+    case snp = "sev_guest"
     /// The TDX guest driver.
-    case tdx
+    case tdx = "tdx_guest"
   }
 
   /// Asks for evidence over 64 bytes of report data, beneath the folder `root` of configfs-tsm: the
@@ -34,9 +34,8 @@ public enum TSMReport {
   private static func ask<Files: TSMFiles>(
     _ reportData: [UInt8], _ provider: Provider, _ folder: String, _ files: inout Files
   ) throws(TSMFault<Files.Failure>) -> [UInt8] {
-    let expected = provider == .snp ? "sev_guest" : "tdx_guest"
     let named = line(try files.read("provider", in: folder, 0...64))
-    guard expected.utf8.elementsEqual(named) else { throw .provider(named) }
+    guard provider.rawValue.utf8.elementsEqual(named) else { throw .provider(named) }
     let before = try generation(folder, &files)
     try files.write("inblob", in: folder, reportData)
     var report = try files.read("outblob", in: folder, 1...QuoteForm.byteCountMax)

@@ -1,0 +1,15 @@
+// What hosts put together; a guest is compiled without this file.
+
+extension BytesError {
+  /// Creates an error found at `offset`.
+  public init(_ code: Code, at offset: Int) {
+    self.init(code: code, offset: offset)
+  }
+}
+
+extension CBOR.Entry {
+  /// Pairs `key` with `value`.
+  public init(_ key: [UInt8], _ value: CBOR) {
+    self.init(key: key, value: value)
+  }
+}
