@@ -3,7 +3,13 @@ public enum Hex {
   /// The hexadecimal text of `bytes`, two digits a byte.
   public static func encode<Content: Collection>(_ bytes: Content) -> String
   where Content.Element == UInt8 {
-    String(decoding: bytes.flatMap { [digit($0 >> 4), digit($0 & 15)] }, as: UTF8.self)
+    var text: [UInt8] = []
+    text.reserveCapacity(bytes.count * 2)
+    for byte in bytes {
+      text.append(digit(byte >> 4))
+      text.append(digit(byte & 15))
+    }
+    return String(decoding: text, as: UTF8.self)
   }
 
   /// The bytes that `text` spells, or nil where it holds anything but pairs of digits.

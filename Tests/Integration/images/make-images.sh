@@ -59,7 +59,7 @@ debian debian '{"Cmd":["/bin/bash"]}' $(known bash coreutils python3-minimal "$p
 # shellcheck disable=SC2046
 debian redis '{"Cmd":["redis-server"]}' $(known busybox-static bash libtinfo6 redis-server \
   redis-tools libc6 libatomic1 libgcc-s1 libjemalloc2 liblzf1 libssl3 libstdc++6 libsystemd0 libcap2 \
-  libgcrypt20 libgpg-error0 liblz4-1 liblzma5 libzstd1)
+  libgcrypt20 libgpg-error0 liblz4-1 liblzma5 libzstd1 zlib1g)
 # shellcheck disable=SC2046
 debian nginx '{"Cmd":["nginx"]}' $(known busybox-static nginx nginx-common libc6 libcrypt1 \
   libpcre2-8-0 libssl3 zlib1g)
