@@ -18,8 +18,8 @@ TEST_PACKAGES := aardvark-dns busybox-static catatonit chromium conmon container
   containernetworking-plugins cryptsetup-bin docker.io docker-registry erofs-utils etcd-server \
   iproute2 iptables jq mandoc netavark podman procps python3-grpcio python3-venv slirp4netns \
   softhsm2 spin strace uidmap
-# Debian 13 has Docker's client in a package of its own.
-TEST_PACKAGES += $(shell . /etc/os-release; [ "$${VERSION_ID:-99}" -lt 13 ] || echo docker-cli)
+# Debian 13 has Docker's client in a package of its own; its podman needs nft, and pasta where there is no root.
+TEST_PACKAGES += $(shell . /etc/os-release; [ "$${VERSION_ID:-99}" -lt 13 ] || echo docker-cli nftables passt)
 # Nor virtiofsd, which Debian 12's QEMU brings.
 RUNTIME_PACKAGES += $(shell . /etc/os-release; [ "$${VERSION_ID:-99}" -lt 13 ] || echo virtiofsd)
 # Another package may have brought it, and then Debian's cannot be installed.

@@ -36,4 +36,4 @@ http {
 }
 END
 "$here/../image.sh" "$layout" '{"Entrypoint":["/usr/bin/network"]}' "$work" \
-  nginx libpcre2-8-0 libssl3 zlib1g libcrypt1 libc6
+  nginx libpcre2-8-0 libssl3 zlib1g libzstd1 libcrypt1 libc6

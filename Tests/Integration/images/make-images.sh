@@ -55,14 +55,14 @@ python=$(apt-cache depends python3-minimal | sed -n 's/.*Depends: \(python3\.[0-
 # shellcheck disable=SC2046
 debian debian '{"Cmd":["/bin/bash"]}' $(known bash coreutils python3-minimal "$python-minimal" \
   "lib$python-minimal" libc6 libtinfo6 libacl1 libattr1 libgmp10 libselinux1 libpcre2-8-0 libssl3 \
-  zlib1g libexpat1)
+  zlib1g libzstd1 libexpat1)
 # shellcheck disable=SC2046
 debian redis '{"Cmd":["redis-server"]}' $(known busybox-static bash libtinfo6 redis-server \
   redis-tools libc6 libatomic1 libgcc-s1 libjemalloc2 liblzf1 libssl3 libstdc++6 libsystemd0 libcap2 \
   libgcrypt20 libgpg-error0 liblz4-1 liblzma5 libzstd1 zlib1g)
 # shellcheck disable=SC2046
 debian nginx '{"Cmd":["nginx"]}' $(known busybox-static nginx nginx-common libc6 libcrypt1 \
-  libpcre2-8-0 libssl3 zlib1g)
+  libpcre2-8-0 libssl3 zlib1g libzstd1)
 
 if [ ! -e "$folder/scratch/index.json" ]; then
   mkdir "$work/scratch"
