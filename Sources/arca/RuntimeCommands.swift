@@ -54,7 +54,8 @@ enum RuntimeCommands {
       let signal = line.arguments.dropFirst().first ?? "TERM"
       try store.kill(id, signal: signal, all: line.has("all"))
     case .delete: try store.delete(id, force: line.has("force"))
-    case .start, .pause, .resume: try store.pass([line.operation.rawValue, id], to: id)
+    case .start: try store.start(id)
+    case .pause, .resume: try store.pass([line.operation.rawValue, id], to: id)
     case .exec: return try store.execute(line)
     case .ps: try store.pass(["ps", id], to: id)
     case .update: try store.update(line)

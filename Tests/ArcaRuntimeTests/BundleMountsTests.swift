@@ -49,6 +49,27 @@ import Testing
     #expect(mounts.files.map(\.path) == ["/data/file"])
   }
 
+  /// As podman 5 does it, between `create` and `start`.
+  @Test func whatAnEngineWritesLaterIsRead() throws {
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let hosts = folder.appending(path: "hosts")
+    try Data().write(to: hosts)
+    let engines = try JSONDecoder().decode(
+      BundleSpec.Mount.self,
+      from: Data(
+        #"{"destination": "/etc/hosts", "type": "bind", "source": "\#(hosts.path)"}"#.utf8))
+    let all = [engines, try mount(#""rbind""#)]
+    let files = try BundleMounts(all, rules: rules(writes: ["/data/*"]), isDerived: false).files
+    try Data("10.0.0.1 name".utf8).write(to: hosts)
+    try Data("changed".utf8).write(to: folder.appending(path: "file"))
+    let renewed = try BundleMounts.renewed(files, by: all)
+    #expect(renewed.map(\.path) == files.map(\.path))
+    for (file, before) in zip(renewed, files) {
+      #expect(
+        file.content == (file.path == "/etc/hosts" ? Array("10.0.0.1 name".utf8) : before.content))
+    }
+  }
+
   @Test(arguments: [[], ["/data/*"], ["/dat"], ["/other"]])
   func withoutARuleItIsRefused(shares: [String]) throws {
     defer { try? FileManager.default.removeItem(at: folder) }

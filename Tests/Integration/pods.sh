@@ -32,7 +32,7 @@ END
   until_says duo-web up 1
   until_says duo-side up 1
   same_digest "$ARCA_STATE/runtime" "$(podman inspect duo-side --format '{{.Id}}')" \
-    "oci:$images/redis" bash -c "$serve" second 81 side
+    "${played[@]}" "oci:$images/redis" bash -c "$serve" second 81 side
   expect 0 first busybox wget -q -O - http://127.0.0.1:8090/
   expect 0 second busybox wget -q -O - http://127.0.0.1:8091/
   # Outwards from both, and back again.
@@ -132,7 +132,7 @@ test_localhost() {
   options=(--pod-member db=6379,9000 --pod-member app=8080 --pod-member third --pod-key kbs:///default/pod/key
     --key-broker "https://$address" --key-broker-pin "$("$kbs" pin --folder "$folder" | tr a-f A-F | basenc --base16 -d | base64)")
   digests=$(for name in db app; do
-    measured "${options[@]}" --pod-name $name --env ARCA_POD_NAME=$name "oci:$images/debian" \
+    measured "${options[@]}" "${played[@]}" --pod-name $name --env ARCA_POD_NAME=$name "oci:$images/debian" \
       python3 -c "$(cat "$here/pod_member.py")
 " $name
   done | jq -Rn '[inputs]')

@@ -83,6 +83,15 @@ package struct BundleMounts {
     }
   }
 
+  /// `files`, with what those that engines write for every container hold now.
+  package static func renewed(
+    _ files: [HostFile], by mounts: [BundleSpec.Mount]
+  ) throws(RuntimeError) -> [HostFile] {
+    let engines = try BundleMounts(
+      mounts.filter { engineFiles.contains($0.destination) }, rules: HostRules(), isDerived: false)
+    return files.map { file in engines.files.last { $0.path == file.path } ?? file }
+  }
+
   /// Whether `path`, or with a slash at its end what is beneath it, falls under `pattern`.
   private static func covers(_ pattern: String, _ path: String) -> Bool {
     pattern == path || pattern + "/" == path

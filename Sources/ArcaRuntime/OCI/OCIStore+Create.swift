@@ -155,25 +155,6 @@ extension OCIStore {
     try withExtendedLifetime(image) { () throws(RuntimeError) in
       _ = try runtime.perform(["create"] + place + passed(line) + [id], log: folder + "/outer.log")
     }
-    if workload.manifest.hasNetwork { try connect(id, launch, workload) }
-  }
-
-  /// Gives the guest the interfaces of the container's network.
-  ///
-  /// The engine's hooks have run by now, so the namespace is as the engine wants it.
-  private func connect(
-    _ id: String, _ launch: LaunchDescription, _ workload: BundleWorkload
-  ) throws(RuntimeError) {
-    let network = try EngineNetwork.join(
-      launcher: Int32(try state(id).pid), callsBroker: launch.keyBroker != nil,
-      joinsPod: workload.manifest.pod != nil)
-    guard !network.taps.isEmpty else { return }
-    var (launch, input) = (launch, workload.input)
-    launch.taps = network.taps
-    launch.hardwareAddresses = network.hardwareAddresses
-    input.network = network.host
-    try write(folder(id) + "/job/launch", launch.encoded())
-    try write(folder(id) + "/job/host-input", input.encoded())
   }
 
   private func passed(_ line: OCICommandLine) -> [String] {

@@ -1,4 +1,5 @@
 import ArcaBytes
+import ArcaManifest
 import ArcaOCI
 import ArcaTEE
 import CArcaHost
@@ -46,7 +47,45 @@ extension OCIStore {
   /// `list`: the states of all containers.
   public func states() -> [State] { list().compactMap { try? state($0.record.id) } }
 
-  /// `start`, `pause`, `resume`, and what else the outer container takes as it is.
+  /// `start`: gives the guest what the engine has made, and lets the launcher go on.
+  ///
+  /// Engines write their files and make the network before `create` (podman 4, containerd) or after
+  /// it (podman 5); either way their hooks have run by now.
+  public func start(_ id: String) throws(RuntimeError) {
+    let (container, state) = (try find(id), try state(id))
+    if !container.record.isSandbox, state.status == "created" {
+      try handIn(container, launcher: Int32(state.pid))
+    }
+    try pass(["start", id], to: id)
+  }
+
+  private func handIn(_ container: OCIContainer, launcher: Int32) throws(RuntimeError) {
+    let job = container.folder + "/job"
+    var (launch, input): (LaunchDescription, HostInput)
+    let manifest: WorkloadManifest
+    do {
+      launch = try LaunchDescription(decoding: System.contents(job + "/launch", max: 1 << 16))
+      input = try HostInput(decoding: System.contents(job + "/host-input", max: 1 << 20))
+      manifest = try WorkloadManifest(decoding: System.contents(job + "/manifest", max: 1 << 20))
+    } catch {
+      throw RuntimeError(.state, "\(job): not as `create` left it: \(error)")
+    }
+    let spec = try BundleSpec(bundle: container.record.bundle)
+    input.files = try BundleMounts.renewed(input.files, by: spec.mounts ?? [])
+    if manifest.hasNetwork {
+      let network = try EngineNetwork.join(
+        launcher: launcher, callsBroker: launch.keyBroker != nil, joinsPod: manifest.pod != nil)
+      if !network.taps.isEmpty {
+        launch.taps = network.taps
+        launch.hardwareAddresses = network.hardwareAddresses
+        input.network = network.host
+      }
+    }
+    try write(job + "/launch", launch.encoded())
+    try write(job + "/host-input", input.encoded())
+  }
+
+  /// `pause`, `resume`, and what else the outer container takes as it is.
   public func pass(_ arguments: [String], to id: String) throws(RuntimeError) {
     let container = try find(id)
     try runtime().perform(arguments, log: container.folder + "/outer.log")
@@ -111,7 +150,7 @@ extension OCIStore {
     try create(line)
     let process = arca_pidfd_open(Int32(try state(id).pid))
     do {
-      try pass(["start", id], to: id)
+      try start(id)
     } catch {
       try? delete(id, force: true)
       throw error
