@@ -104,7 +104,9 @@ END
   expect 0 '*10.0.2.100/24*' "$work/rootless" run --rm --network slirp4netns "$image" busybox ip -o -4 addr
   # What podman 5 takes by itself: the interface has the address of the host's way out.
   if [ "${#played[@]}" != 0 ]; then
-    ip link add uplink type dummy && ip address add 198.51.100.7/24 dev uplink && ip link set uplink up
+    ip link add uplink type veth peer name beyond
+    ip link set beyond up
+    ip address add 198.51.100.7/24 dev uplink && ip link set uplink up
     ip route add default via 198.51.100.1
     expect 0 '*198.51.100.7/24*' "$work/rootless" run --rm --network pasta "$image" busybox ip -o -4 addr
     ip link delete uplink

@@ -3,6 +3,7 @@
 import datetime
 import ipaddress
 import os
+import random
 import socket
 import subprocess
 import time
@@ -13,9 +14,18 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 
 def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
+    """A port that nobody has, and that no connection comes from.
+
+    Who awaits a server at one that connections come from can meet himself.
+    """
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as listener:
+            try:
+                listener.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
 
 
 class Authority:
