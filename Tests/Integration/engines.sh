@@ -426,7 +426,8 @@ soak_leftovers() {
   nsenter --net="/run/netns/soak" tc filter show dev eth0 ingress
   grep -F "$work" /proc/self/mountinfo | cut -d ' ' -f 5
   find /sys/fs/cgroup -maxdepth 3 -name '*arca-s[0-9]*'
-  find "$work/soak" "$ARCA_STATE" "$ARCA_DATA" /run/arca -mindepth 1 -not -path "$ARCA_DATA/vmm/*" 2>/dev/null
+  find "$work/soak" "$ARCA_STATE" "$ARCA_DATA" /run/arca -mindepth 1 -not -path "$ARCA_DATA/vmm/*" \
+    -not -path '*/.cache*' 2>/dev/null # crun's
 }
 
 # Cycles of the runtime's own operations in a network namespace, one in ten with a SIGKILL of a random
