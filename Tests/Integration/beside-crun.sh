@@ -73,6 +73,33 @@ test_names() {
   expect 0 '*' "$p" network rm named
 }
 
+# What an engine writes, and the network that it makes, between `create` and `start`, as podman 5 does.
+test_late() {
+  local bundle=$work/late root=$work/late-state said=$work/late-said tries
+  mkdir -p "$bundle/rootfs/bin" "$root"
+  cp "$(command -v busybox)" "$bundle/rootfs/bin/busybox"
+  : > "$bundle/hosts"
+  ip netns add late
+  (cd "$bundle" && "$arca" spec && jq --arg hosts "$bundle/hosts" '.process.terminal = false
+    | .process.args = ["/bin/busybox", "sh", "-c", "busybox cat /etc/hosts; busybox ip -o -4 addr; echo end"]
+    | .mounts += [{destination: "/etc/hosts", type: "bind", source: $hosts, options: ["bind"]}]
+    | (.linux.namespaces[] | select(.type == "network")).path = "/run/netns/late"' config.json > new && mv new config.json)
+  "$arca" --root "$root" create --bundle "$bundle" late </dev/null >"$said" 2>&1 || fail "create: $(cat "$said")"
+  echo 10.97.1.9 written-late > "$bundle/hosts"
+  ip link add late0 type veth peer name eth0 netns late
+  ip link set late0 up
+  nsenter --net=/run/netns/late sh -c 'ip address add 10.97.1.2/24 dev eth0; ip link set eth0 up'
+  "$arca" --root "$root" start late || fail "start"
+  for tries in $(seq 100); do
+    grep -qx end "$said" && break
+    sleep 0.3
+  done
+  grep -q written-late "$said" || fail "the engine's file is as it was before create: $(cat "$said")"
+  grep -q '10\.97\.1\.2/24' "$said" || fail "the network is as it was before create: $(cat "$said")"
+  "$arca" --root "$root" delete --force late || fail "delete"
+  ip netns delete late
+}
+
 # podman without root: a user that only this mount namespace knows, with slirp4netns and no control groups.
 test_rootless() {
   local home=$work/home file found

@@ -427,7 +427,7 @@ soak_leftovers() {
   grep -F "$work" /proc/self/mountinfo | cut -d ' ' -f 5
   find /sys/fs/cgroup -maxdepth 3 -name '*arca-s[0-9]*'
   find "$work/soak" "$ARCA_STATE" "$ARCA_DATA" /run/arca -mindepth 1 -not -path "$ARCA_DATA/vmm/*" \
-    -not -path '*/.cache*' 2>/dev/null # crun's
+    -not -path '*/.outer/.cache*' 2>/dev/null # crun's
 }
 
 # Cycles of the runtime's own operations in a network namespace, one in ten with a SIGKILL of a random
@@ -474,7 +474,7 @@ test_soak() {
 # shellcheck source=Tests/Integration/pods.sh
 . "$here/pods.sh"
 
-for name in "${@:-podman privileges names rootless pod localhost network broker containerd cri docker soak}"; do
+for name in "${@:-podman privileges names late rootless pod localhost network broker containerd cri docker soak}"; do
   for test in $name; do
     echo "$test"
     "test_$test"

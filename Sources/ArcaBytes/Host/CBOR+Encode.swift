@@ -49,3 +49,10 @@ extension CBOR {
     }
   }
 }
+
+extension CBOR.Entry {
+  /// Pairs `key` with `value`.
+  public init(_ key: [UInt8], _ value: CBOR) {
+    self.init(key: key, value: value)
+  }
+}

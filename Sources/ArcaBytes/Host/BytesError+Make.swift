@@ -6,10 +6,3 @@ extension BytesError {
     self.init(code: code, offset: offset)
   }
 }
-
-extension CBOR.Entry {
-  /// Pairs `key` with `value`.
-  public init(_ key: [UInt8], _ value: CBOR) {
-    self.init(key: key, value: value)
-  }
-}
