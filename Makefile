@@ -74,7 +74,9 @@ unit-test: ## Run the unit tests, and those that boot the guest by itself.
 	swift build -c release --build-tests
 	@mkdir -p $(OUT)
 	@echo "unit tests: some minutes; each test's lines go to out/unit-test.log"
-	@status=0; swift test -c release --skip-build > $(OUT)/unit-test.log 2>&1 || status=$$?; \
+	@# A test runs programs from its folder as another user.
+	@export TMPDIR=$$(mktemp -d); trap 'rm -rf "$$TMPDIR"' EXIT; chmod 711 "$$TMPDIR"; \
+	status=0; swift test -c release --skip-build > $(OUT)/unit-test.log 2>&1 || status=$$?; \
 	grep -E '^✔ (Suite|Test run)|^✘|skipped' $(OUT)/unit-test.log; \
 	[ $$status = 0 ] || tail -n 40 $(OUT)/unit-test.log; exit $$status
 

@@ -26,6 +26,10 @@ setarch "$(uname -m)" -R true 2>/dev/null && plain=(setarch "$(uname -m)" -R)
 swift build --build-tests --sanitize="$kind" --scratch-path "$scratch"
 log=$scratch/test.log
 status=0
+TMPDIR=$(mktemp -d)
+export TMPDIR
+trap 'rm -rf "$TMPDIR"' EXIT
+chmod 711 "$TMPDIR" # a test runs programs from its folder as another user
 "${plain[@]}" swift test --skip-build --sanitize="$kind" --scratch-path "$scratch" \
   --skip '^GuestTests\.' ${2:+--filter "$2"} > "$log" 2>&1 || status=$?
 grep -E '^✘|Test run with|^(WARNING|SUMMARY|ERROR): |^==[0-9]+==ERROR' "$log" || tail -n 40 "$log"

@@ -32,8 +32,14 @@ struct KernelModules {
     Disk.find(folder) { $0.hasPrefix("\(name).ko") }.first
   }
 
-  /// Unpacked, with the symbols that loading needs alone, and without what only unwinds stacks:
-  /// each byte costs time at every start.
+  /// What of a module serves BPF and unwinding alone, or a defence that has to be asked for on the
+  /// command line (`retbleed=stuff`).
+  private static let unneeded = [
+    ".orc_*", ".BTF", "__patchable_function_entries", ".call_sites", ".comment", ".note*",
+  ]
+
+  /// Unpacked, with the symbols that loading needs alone, and without what is ``unneeded``: each
+  /// byte costs time at every start.
   private static func stripped(_ file: URL) throws(BuildError) -> Data {
     let folder = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
     try Disk.makeFolder(folder)
@@ -44,8 +50,8 @@ struct KernelModules {
     case "zst": try Disk.write(try Tool.run(["zstd", "-q", "-dc", file.path]), to: module)
     default: try Disk.write(try Disk.read(file), to: module)
     }
-    _ = try Tool.run(
-      ["objcopy", "--strip-unneeded", "-R", ".orc_*", "-R", ".rela.orc_*", module.path])
+    let sections = Self.unneeded.flatMap { ["-R", $0, "-R", ".rela" + $0] }
+    _ = try Tool.run(["objcopy", "--strip-unneeded"] + sections + [module.path])
     return try Disk.read(module)
   }
 

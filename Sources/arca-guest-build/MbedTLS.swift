@@ -7,6 +7,11 @@ struct MbedTLS {
   /// The suite whose package is a long-term branch with TLS 1.3.
   private static let suite = "trixie"
   private static let package = "mbedtls"
+  /// Nothing unwinds arca-init's stack, so it carries no tables for that.
+  private static let options = [
+    "-c", "-std=c99", "-Os", "-ffunction-sections", "-fdata-sections",
+    "-fno-asynchronous-unwind-tables",
+  ]
 
   /// The package as it came: the `.dsc`, which names the SHA-256 of the rest.
   let description: URL
@@ -43,9 +48,10 @@ struct MbedTLS {
     let sources = folder.appending(path: "mbedtls")
     let objects = folder.appending(path: "mbedtls-objects")
     let stamp = folder.appending(path: "mbedtls-stamp")
-    let inputs = Data(
-      (Release.digest(try Disk.read(description)) + Release.digest(try Disk.read(configuration)))
-        .utf8)
+    let digests = [
+      Release.digest(try Disk.read(description)), Release.digest(try Disk.read(configuration)),
+    ]
+    let inputs = Data((digests + Self.options).joined(separator: " ").utf8)
     if (try? Disk.read(stamp)) == inputs { return sources }
     for old in [stamp, sources, objects] { try? FileManager.default.removeItem(at: old) }
     try Disk.makeFolder(objects)
@@ -57,12 +63,11 @@ struct MbedTLS {
       ], isQuiet: true)
     let library = sources.appending(path: "library")
     let files = Disk.find(library) { $0.hasSuffix(".c") }.map(\.path).sorted()
-    let options = [
-      "-std=c99", "-Os", "-ffunction-sections", "-fdata-sections",
+    let places = [
       "-DMBEDTLS_CONFIG_FILE=\"\(configuration.path)\"", "-I\(sources.path)/include",
-      "-I\(library.path)", "-c",
+      "-I\(library.path)",
     ]
-    _ = try Tool.run(["musl-gcc"] + options + files, in: objects)
+    _ = try Tool.run(["musl-gcc"] + Self.options + places + files, in: objects)
     let compiled = Disk.find(objects) { $0.hasSuffix(".o") }.map(\.path).sorted()
     _ = try Tool.run(["ar", "crD", folder.appending(path: "libmbedtls.a").path] + compiled)
     try Disk.write(inputs, to: stamp)
