@@ -18,6 +18,7 @@ struct OuterRoot {
     ["/arca/firmware", "/arca/key", "/arca/qgs", "/arca/rootfs"] + OuterContainer.resolverFiles
     + (0..<LaunchDescription.volumesMax).map(OuterPath.volume)
 
+  private static let prefix = "root-"
   private static let unfinished = ".new-"
 
   private let base: String
@@ -46,10 +47,7 @@ struct OuterRoot {
 
   /// The root that the index names, where its sources are as they were.
   private func current() -> String? {
-    guard let index = try? String(contentsOfFile: base + "/index", encoding: .utf8) else {
-      return nil
-    }
-    var lines = index.split(separator: "\n").map(String.init)
+    var lines = index()
     guard let name = lines.popLast(), lines.first == stamp(launcher) else { return nil }
     for line in lines {
       guard let path = line.split(separator: "\t").first, stamp(String(path)) == line else {
@@ -61,6 +59,12 @@ struct OuterRoot {
     }
     let root = base + "/" + name
     return isAccessible(root, F_OK) ? root : nil
+  }
+
+  /// The stamps of the sources, and last the root's name; empty where there is none yet.
+  private func index() -> [String] {
+    let text = try? String(contentsOfFile: base + "/index", encoding: .utf8)
+    return (text ?? "").split(separator: "\n").map(String.init)
   }
 
   private func stamp(_ path: String) -> String? {
@@ -85,11 +89,8 @@ struct OuterRoot {
     for path in try libraries(of: programs) where !sources.contains(path) {
       sources.append(path)
     }
-    let name = "root-\(UUID().uuidString.prefix(8))"
-    // It gets its name last, so what has another is what a killed process left.
-    for name in System.names(in: base) where name.hasPrefix(Self.unfinished) {
-      try? FileManager.default.removeItem(atPath: "\(base)/\(name)")
-    }
+    let name = "\(Self.prefix)\(UUID().uuidString.prefix(8))"
+    removeOld()
     let unfinished = "\(base)/\(Self.unfinished)\(name)"
     do {
       try copy(sources, to: unfinished)
@@ -103,6 +104,24 @@ struct OuterRoot {
       throw RuntimeError(.installation, "\(base)/\(name): cannot be filled: \(error)")
     }
     return "\(base)/\(name)"
+  }
+
+  /// Removes what a killed process left, and earlier roots that no container is in.
+  ///
+  /// The one that has been the newest so far stays: somebody may be about to use it.
+  private func removeOld() {
+    let kept = index().last
+    let mounts = System.names(in: "/proc").filter { Int($0) != nil }.compactMap {
+      try? String(contentsOfFile: "/proc/\($0)/mountinfo", encoding: .utf8)
+    }
+    for name in System.names(in: base) {
+      // It gets its name last.
+      let isUnfinished = name.hasPrefix(Self.unfinished)
+      let isOld = name.hasPrefix(Self.prefix) && name != kept
+      if isUnfinished || isOld && !mounts.contains(where: { $0.contains("/\(name) ") }) {
+        try? FileManager.default.removeItem(atPath: "\(base)/\(name)")
+      }
+    }
   }
 
   private func copy(_ sources: [String], to root: String) throws {

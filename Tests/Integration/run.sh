@@ -167,6 +167,26 @@ test_tamper() {
   unset ARCA_LIB
 }
 
+# The root of outer containers is made anew after an upgrade; the earlier ones go, but for those in use.
+test_upgrade() {
+  local -x ARCA_DATA=$work/upgrade ARCA_LIB=$work/upgraded
+  local id first roots
+  cp -rL "$library/." "$ARCA_LIB"
+  id=$(timeout 120 "$arca" run -d "$busybox" sleep 600 2>/dev/null)
+  first=$(echo "$ARCA_DATA"/vmm/root-*)
+  for _ in 1 2 3; do
+    touch "$ARCA_LIB/arca-launcher"
+    run 0 upgraded "$busybox" echo upgraded
+  done
+  [ -d "$first" ] || fail "an upgrade removed the root of a container that runs"
+  roots=("$ARCA_DATA"/vmm/root-*)
+  [ ${#roots[@]} = 3 ] || fail "after three upgrades there are the roots ${roots[*]}"
+  "$arca" rm -f "$id" >/dev/null || fail "arca rm -f after an upgrade"
+  touch "$ARCA_LIB/arca-launcher"
+  run 0 upgraded "$busybox" echo upgraded
+  [ ! -e "$first" ] || fail "the root of a container that has gone is left"
+}
+
 # A guest that never answers: what stops a container does not wait for it.
 test_silent() {
   local id pid name
@@ -452,7 +472,7 @@ test_crowd() {
 
 bash "$here/images/make-images.sh" "$images" || { echo "the test images could not be made" >&2; exit 1; }
 tests=("$@")
-[ $# -gt 0 ] || tests=(images streams terminal life silent manifest folders outer tamper identity attest tdx sgx hardware tools)
+[ $# -gt 0 ] || tests=(images streams terminal life silent manifest folders outer upgrade tamper identity attest tdx sgx hardware tools)
 for name in "${tests[@]}"; do
   echo "integration: $name"
   "test_$name"
