@@ -1,3 +1,5 @@
+import ArcaBytes
+
 /// Base64 (RFC 4648): padded with the standard alphabet, or without padding and safe in URLs.
 public enum Base64Text {
   /// The two forms that the key broker protocol uses.
@@ -9,12 +11,12 @@ public enum Base64Text {
   }
 
   private static func digits(_ form: Form) -> [UInt8] {
-    Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789".utf8)
-      + Array((form == .url ? "-_" : "+/").utf8)
+    [UInt8](ascii: "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
+      + [UInt8](ascii: form == .url ? "-_" : "+/")
   }
 
   /// The text of `bytes`.
-  public static func encode(_ bytes: [UInt8], _ form: Form) -> String {
+  public static func encode(_ bytes: [UInt8], _ form: Form) -> Text {
     let digits = digits(form)
     var text: [UInt8] = []
     text.reserveCapacity(bytes.count / 3 * 4 + 4)
@@ -31,13 +33,13 @@ public enum Base64Text {
     }
     if bits > 0 { text.append(digits[Int(held << (6 - bits) & 63)]) }
     while form == .standard, text.count % 4 != 0 { text.append(UInt8(ascii: "=")) }
-    return String(decoding: text, as: UTF8.self)
+    return Text(decoding: text, as: UTF8.self)
   }
 
   /// The bytes that `text` stands for; nil where it has another digit or length, or loose bits.
-  public static func decode<Text: BidirectionalCollection>(
-    _ text: Text, _ form: Form
-  ) -> [UInt8]? where Text.Element == UInt8 {
+  public static func decode<Content: BidirectionalCollection>(
+    _ text: Content, _ form: Form
+  ) -> [UInt8]? where Content.Element == UInt8 {
     var values = [UInt32](repeating: 64, count: 256)
     for (value, digit) in digits(form).enumerated() { values[Int(digit)] = UInt32(value) }
     var digits = text[...]

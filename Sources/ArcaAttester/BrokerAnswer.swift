@@ -14,7 +14,7 @@ public enum BrokerAnswer {
     }
     if values[1].first == UInt8(ascii: "{") {
       let hash = try JSONMembers.values(["selected-hash-algorithm"], in: values[1])[0]
-      guard hash.isEmpty || hash.elementsEqual(#""sha384""#.utf8) else {
+      guard hash.isEmpty || hash.elementsEqual(ascii: #""sha384""#) else {
         throw AttesterError(.unsupported, "challenge's selected-hash-algorithm")
       }
     }
@@ -39,14 +39,14 @@ public enum BrokerAnswer {
 /// Members of a JSON object by their names, and nothing behind the object.
 enum JSONMembers {
   /// The JSON of the value of each of `names`; empty where there is none.
-  static func values(_ names: [String], in json: [UInt8]) throws(AttesterError) -> [[UInt8]] {
+  static func values(_ names: [StaticString], in json: [UInt8]) throws(AttesterError) -> [[UInt8]] {
     var values = [[UInt8]](repeating: [], count: names.count)
     do throws(EvidenceError) {
       var reader = JSONReader(json)
       try reader.beginObject()
       while let name = try reader.nextName() {
         let value = try reader.skipValue()
-        guard let index = names.firstIndex(where: { $0.utf8.elementsEqual(json[name]) }) else {
+        guard let index = names.firstIndex(where: { json[name].elementsEqual(ascii: $0) }) else {
           continue
         }
         guard values[index].isEmpty else {

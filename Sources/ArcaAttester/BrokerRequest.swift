@@ -1,3 +1,5 @@
+import ArcaBytes
+
 /// A request to the key broker.
 public struct BrokerRequest: Sendable {
   /// `GET` or `POST`.
@@ -15,10 +17,12 @@ public struct BrokerRequest: Sendable {
 
   /// The bytes to send to `host` (as the URL has it, with its port), beneath the URL's `prefix`.
   public func encoded(host: [UInt8], prefix: [UInt8], session: [UInt8]?) -> [UInt8] {
-    var head = Array("\(method) ".utf8) + prefix + Array("/kbs/v0/".utf8) + path
-    head += Array(" HTTP/1.1\r\nHost: ".utf8) + host
-    head += Array("\r\nContent-Type: application/json\r\nContent-Length: \(body.count)\r\n".utf8)
-    if let session { head += Array("Cookie: kbs-session-id=".utf8) + session + [13, 10] }
+    var head = [UInt8](ascii: method) + [0x20] + prefix + [UInt8](ascii: "/kbs/v0/") + path
+    head += [UInt8](ascii: " HTTP/1.1\r\nHost: ") + host
+    let fields: Text =
+      "\r\nContent-Type: application/json\r\nContent-Length: \(body.count)\r\n"
+    head += fields.utf8
+    if let session { head += [UInt8](ascii: "Cookie: kbs-session-id=") + session + [13, 10] }
     return head + [13, 10] + body
   }
 }

@@ -15,7 +15,7 @@ public struct HTTPResponse: Sendable {
   public let body: [UInt8]
 
   private static let emptyLine: [UInt8] = [13, 10, 13, 10]
-  private static let cookieName = Array("kbs-session-id=".utf8)
+  private static let cookieName = [UInt8](ascii: "kbs-session-id=")
 
   private enum Length {
     case known(Int)
@@ -53,7 +53,7 @@ public struct HTTPResponse: Sendable {
   ) throws(AttesterError) -> (status: Int, session: [UInt8]?, length: Length?) {
     let lines = bytes.split(separator: 10).map { $0.last == 13 ? $0.dropLast() : $0 }
     let line = Array(lines.first ?? [])
-    guard line.count >= 12, line[..<7].elementsEqual("HTTP/1.".utf8), line[8] == 0x20,
+    guard line.count >= 12, line[..<7].elementsEqual(ascii: "HTTP/1."), line[8] == 0x20,
       let status = Digits.number(line[9..<12], digitsMax: 3), status >= 100
     else { throw AttesterError(.http, "status line") }
     var length: Length?
@@ -64,16 +64,16 @@ public struct HTTPResponse: Sendable {
       }
       let name = line[..<colon].map { $0 >= 0x41 && $0 <= 0x5a ? $0 | 0x20 : $0 }
       let value = Array(line[(colon + 1)...].drop { $0 == 0x20 }.prefix { $0 != 0x20 })
-      if name.elementsEqual("content-length".utf8) {
+      if name.elementsEqual(ascii: "content-length") {
         guard length == nil, let count = Digits.number(value, digitsMax: 8), count <= bodyBytesMax
         else { throw AttesterError(.http, "Content-Length") }
         length = .known(Int(count))
-      } else if name.elementsEqual("transfer-encoding".utf8) {
-        guard length == nil, value.elementsEqual("chunked".utf8) else {
+      } else if name.elementsEqual(ascii: "transfer-encoding") {
+        guard length == nil, value.elementsEqual(ascii: "chunked") else {
           throw AttesterError(.http, "Transfer-Encoding")
         }
         length = .chunked
-      } else if name.elementsEqual("set-cookie".utf8), value.starts(with: cookieName) {
+      } else if name.elementsEqual(ascii: "set-cookie"), value.starts(with: cookieName) {
         let text = value.dropFirst(cookieName.count).prefix { $0 != UInt8(ascii: ";") }
         guard (1...128).contains(text.count),
           text.allSatisfy({

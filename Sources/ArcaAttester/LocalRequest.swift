@@ -24,26 +24,26 @@ public enum LocalRequest: Sendable, Equatable {
       return nil
     }
     let words = lines[0].split(separator: 0x20)
-    guard words.count == 3, words[2].prefix(7).elementsEqual("HTTP/1.".utf8) else {
+    guard words.count == 3, words[2].prefix(7).elementsEqual(ascii: "HTTP/1.") else {
       throw AttesterError(.http, "request line")
     }
-    guard words[0].elementsEqual("GET".utf8) else { throw AttesterError(.unsupported, "method") }
+    guard words[0].elementsEqual(ascii: "GET") else { throw AttesterError(.unsupported, "method") }
     let parts = words[1].split(separator: UInt8(ascii: "?"), maxSplits: 1)
     let query = parts.count == 2 ? parts[1] : []
     let path = parts.first ?? []
-    if path.elementsEqual("/aa/token".utf8) {
-      guard value("token_type", query)?.elementsEqual("kbs".utf8) ?? false else {
+    if path.elementsEqual(ascii: "/aa/token") {
+      guard value("token_type", query)?.elementsEqual(ascii: "kbs") ?? false else {
         throw AttesterError(.unsupported, "token_type; this guest has only kbs")
       }
       return .token
     }
-    if path.elementsEqual("/aa/evidence".utf8) {
+    if path.elementsEqual(ascii: "/aa/evidence") {
       guard let data = value("runtime_data", query), (1...64).contains(data.count) else {
         throw AttesterError(.http, "runtime_data of 1 to 64 bytes")
       }
       return .evidence(data + [UInt8](repeating: 0, count: 64 - data.count))
     }
-    let prefix = Array("/cdh/resource/".utf8)
+    let prefix = [UInt8](ascii: "/cdh/resource/")
     guard path.starts(with: prefix), query.isEmpty else {
       throw AttesterError(.unsupported, "path")
     }
@@ -51,10 +51,10 @@ public enum LocalRequest: Sendable, Equatable {
   }
 
   /// The value of `name` in a query, percent-encoding resolved.
-  private static func value(_ name: String, _ query: ArraySlice<UInt8>) -> [UInt8]? {
+  private static func value(_ name: StaticString, _ query: ArraySlice<UInt8>) -> [UInt8]? {
     for pair in query.split(separator: UInt8(ascii: "&")) {
       let parts = pair.split(separator: UInt8(ascii: "="), maxSplits: 1)
-      guard parts.count == 2, parts[0].elementsEqual(name.utf8) else { continue }
+      guard parts.count == 2, parts[0].elementsEqual(ascii: name) else { continue }
       var bytes: [UInt8] = []
       var rest = parts[1]
       while var byte = rest.popFirst() {

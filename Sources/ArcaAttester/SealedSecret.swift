@@ -1,3 +1,5 @@
+import ArcaBytes
+
 /// A secret as the broker sends it: a JWE (RFC 7516, section 7.2.2) to the TEE's P-256 key.
 public struct SealedSecret: Sendable {
   /// The protected header as it came, which is what the tag authenticates.
@@ -24,11 +26,11 @@ public struct SealedSecret: Sendable {
     tag = try Self.decode(parts[4], 16...16, "tag")
     let fields = try JSONMembers.values(
       ["alg", "enc", "epk"], in: try Self.decode(parts[0], 1...4096, "protected"))
-    guard fields[0].elementsEqual(#""ECDH-ES+A256KW""#.utf8),
-      fields[1].elementsEqual(#""A256GCM""#.utf8)
+    guard fields[0].elementsEqual(ascii: #""ECDH-ES+A256KW""#),
+      fields[1].elementsEqual(ascii: #""A256GCM""#)
     else { throw AttesterError(.unsupported, "algorithms of the JWE") }
     let key = try JSONMembers.values(["crv", "kty", "x", "y"], in: fields[2])
-    guard key[0].elementsEqual(#""P-256""#.utf8), key[1].elementsEqual(#""EC""#.utf8) else {
+    guard key[0].elementsEqual(ascii: #""P-256""#), key[1].elementsEqual(ascii: #""EC""#) else {
       throw AttesterError(.unsupported, "epk of the JWE")
     }
     ephemeral = try Self.decode(key[2], 32...32, "epk.x") + Self.decode(key[3], 32...32, "epk.y")

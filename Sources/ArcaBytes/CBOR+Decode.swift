@@ -87,6 +87,13 @@ extension CBOR {
 
 /// Whether `bytes` are well-formed UTF-8 (RFC 3629, section 4: no surrogates, no overlong forms).
 public func isUTF8(_ bytes: [UInt8]) -> Bool {
-  // Decoding puts U+FFFD in the place of whatever is not.
-  String(decoding: bytes, as: UTF8.self).utf8.elementsEqual(bytes)
+  var rest = bytes.makeIterator()
+  var parser = UTF8.ForwardParser()
+  while true {
+    switch parser.parseScalar(from: &rest) {
+    case .valid: continue
+    case .emptyInput: return true
+    case .error: return false
+    }
+  }
 }

@@ -1,7 +1,7 @@
 /// Lowercase hexadecimal text.
 public enum Hex {
   /// The hexadecimal text of `bytes`, two digits a byte.
-  public static func encode<Content: Collection>(_ bytes: Content) -> String
+  public static func encode<Content: Collection>(_ bytes: Content) -> Text
   where Content.Element == UInt8 {
     var text: [UInt8] = []
     text.reserveCapacity(bytes.count * 2)
@@ -9,11 +9,11 @@ public enum Hex {
       text.append(digit(byte >> 4))
       text.append(digit(byte & 15))
     }
-    return String(decoding: text, as: UTF8.self)
+    return Text(decoding: text, as: UTF8.self)
   }
 
   /// The bytes that `text` spells, or nil where it holds anything but pairs of digits.
-  public static func decode(_ text: String) -> [UInt8]? {
+  public static func decode(_ text: Text) -> [UInt8]? {
     let values = text.utf8.compactMap(Digits.value)
     guard values.count == text.utf8.count, values.count % 2 == 0 else { return nil }
     return stride(from: 0, to: values.count, by: 2).map { values[$0] << 4 | values[$0 + 1] }
@@ -27,9 +27,9 @@ public enum Hex {
 
 extension UInt8 {
   /// Whether this is a letter or digit of ASCII, or one of `others`.
-  public func isNameByte(or others: String) -> Bool {
+  public func isNameByte(or others: StaticString) -> Bool {
     (0x30...0x39).contains(self) || (0x61...0x7a).contains(self | 0x20)
-      || others.utf8.contains(self)
+      || [UInt8](ascii: others).contains(self)
   }
 }
 
@@ -46,9 +46,9 @@ public enum Digits {
   }
 
   /// The number that 1 to `digitsMax` digits stand for; nil for anything else.
-  public static func number<Text: Collection>(
-    _ text: Text, radix: UInt64 = 10, digitsMax: Int
-  ) -> UInt64? where Text.Element == UInt8 {
+  public static func number<Content: Collection>(
+    _ text: Content, radix: UInt64 = 10, digitsMax: Int
+  ) -> UInt64? where Content.Element == UInt8 {
     guard (1...digitsMax).contains(text.count) else { return nil }
     var number: UInt64 = 0
     for digit in text {

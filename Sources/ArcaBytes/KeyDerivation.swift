@@ -5,8 +5,8 @@ public enum KeyDerivation {
 
   /// The first `count` bytes, at most 32, of HKDF.
   public static func key(
-    _ count: Int, from secret: [UInt8], salt: [UInt8], purpose: String, _ hmac: HMAC
+    _ count: Int, from secret: [UInt8], salt: [UInt8], purpose: StaticString, _ hmac: HMAC
   ) -> [UInt8] {
-    Array(hmac(Array(purpose.utf8) + [1], hmac(secret, salt)).prefix(count))
+    Array(hmac([UInt8](ascii: purpose) + [1], hmac(secret, salt)).prefix(count))
   }
 }

@@ -10,8 +10,8 @@ public struct BrokerAddress: Sendable, Equatable {
   public let prefix: [UInt8]
 
   /// Takes `https://HOST[:PORT][/PREFIX]` apart; nil where it is anything else.
-  public init?(url: String) {
-    let scheme = Array("https://".utf8)
+  public init?(url: Text) {
+    let scheme = [UInt8](ascii: "https://")
     let rest = Array(url.utf8.dropFirst(scheme.count))
     guard url.utf8.starts(with: scheme), rest.allSatisfy({ $0 > 0x20 && $0 < 0x7f }) else {
       return nil
@@ -48,8 +48,8 @@ public struct BrokerAddress: Sendable, Equatable {
 /// Resource URIs of the key broker protocol.
 public enum ResourceURI {
   /// `repository/type/tag` of `kbs:///repository/type/tag`; nil where it is anything else.
-  public static func path(_ uri: String) -> [UInt8]? {
-    let scheme = Array("kbs:///".utf8)
+  public static func path(_ uri: Text) -> [UInt8]? {
+    let scheme = [UInt8](ascii: "kbs:///")
     let path = Array(uri.utf8.dropFirst(scheme.count))
     let parts = path.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
     guard uri.utf8.starts(with: scheme), parts.count == 3 else { return nil }

@@ -1,10 +1,12 @@
+import ArcaBytes
+
 /// A file that the host writes before the start: untrusted, and only where the manifest allows it.
 public struct HostFile: ManifestPart, Sendable, Equatable {
   /// How many files a host may hand in.
   public static let countMax = 256
 
   /// Absolute path.
-  public var path: String
+  public var path: Text
   /// Its mode, at most 0o777.
   public var mode: UInt32
   /// Its owner.
@@ -30,7 +32,7 @@ public struct HostFolder: ManifestPart, Sendable, Equatable {
   public static let countMax = 16
 
   /// Absolute path at which the guest mounts it.
-  public var path: String
+  public var path: Text
   /// Whether the workload cannot write to it.
   public var isReadOnly: Bool
 
@@ -57,7 +59,7 @@ public struct HostNetwork: ManifestPart, Sendable, Equatable {
   /// An interface, found by its hardware address.
   public struct Interface: ManifestPart, Sendable, Equatable {
     /// The name that it gets, 1 to 15 bytes.
-    public var name: String
+    public var name: Text
     /// Its hardware address, 6 bytes.
     public var hardwareAddress: [UInt8]
     /// Its largest packet, 68 to 65,535 bytes; of a pod's link at least 1,280, since what encrypts
@@ -103,9 +105,8 @@ public struct HostNetwork: ManifestPart, Sendable, Equatable {
   }
 
   init(_ fields: inout FieldReader) throws(ManifestError) {
-    interfaces = try fields.parts(
-      try fields.array("interfaces", max: Self.interfacesMax), of: "interfaces")
-    routes = try fields.parts(try fields.array("routes", max: Self.routesMax), of: "routes")
+    interfaces = try fields.parts("interfaces", max: Self.interfacesMax)
+    routes = try fields.parts("routes", max: Self.routesMax)
     for route in routes where Int(route.interface) >= interfaces.count {
       throw fields.fault(.value, "routes")
     }

@@ -3,11 +3,11 @@ import ArcaBytes
 /// What the host hands in beside the manifest: untrusted, and merged only by the manifest's rules.
 public struct HostInput: ManifestPart, Sendable, Equatable {
   /// Arguments in place of the manifest's, or nil.
-  public var args: [String]?
+  public var args: [Text]?
   /// `NAME=value` to add or replace.
-  public var env: [String]
+  public var env: [Text]
   /// A host name in place of the manifest's, or nil.
-  public var hostname: String?
+  public var hostname: Text?
   /// The size of the terminal that the workload is to have, or nil for none.
   public var terminal: TerminalSize?
 
@@ -41,10 +41,8 @@ public struct HostInput: ManifestPart, Sendable, Equatable {
     args = fields.has("args") ? try fields.arguments("args") : nil
     hostname = try fields.optionalText("hostname", max: 64)
     terminal = try fields.optionalPart("terminal")
-    let files = try fields.optionalArray("files", max: HostFile.countMax)
-    self.files = try fields.parts(files, of: "files")
-    let folders = try fields.optionalArray("folders", max: HostFolder.countMax)
-    self.folders = try fields.parts(folders, of: "folders")
+    files = try fields.optionalParts("files", max: HostFile.countMax)
+    folders = try fields.optionalParts("folders", max: HostFolder.countMax)
     network = try fields.optionalPart("network")
   }
 }
@@ -62,11 +60,10 @@ extension WorkloadManifest {
     if let hostname = input.hostname {
       guard hostMay.setHostname else { throw ManifestError(.notAllowed, "hostMay.setHostname") }
       merged.hostname = hostname
-      let name = Array("HOSTNAME=".utf8)
-      let own = name + Array(self.hostname.utf8)
+      let own: Text = "HOSTNAME=\(self.hostname)"
       for index in merged.process.env.indices
-      where Array(merged.process.env[index].utf8) == own {
-        merged.process.env[index] = "HOSTNAME=" + hostname
+      where merged.process.env[index].utf8.elementsEqual(own.utf8) {
+        merged.process.env[index] = "HOSTNAME=\(hostname)"
       }
     }
     for file in input.files {
@@ -92,10 +89,10 @@ extension WorkloadManifest {
 
 /// Throws where none of `patterns` covers `name`.
 private func require(
-  _ patterns: [String], _ rule: String, _ name: [UInt8]
+  _ patterns: [Text], _ rule: StaticString, _ name: [UInt8]
 ) throws(ManifestError) {
   guard patterns.contains(where: { isCovered(name, by: Array($0.utf8)) }) else {
-    throw ManifestError(code: .notAllowed, field: Array(rule.utf8) + name)
+    throw ManifestError(code: .notAllowed, field: [UInt8](ascii: rule) + name)
   }
 }
 

@@ -1,3 +1,5 @@
+import ArcaBytes
+
 /// Why a manifest or host input was refused.
 public struct ManifestError: Error, Sendable {
   /// The kind of fault.
@@ -25,7 +27,7 @@ public struct ManifestError: Error, Sendable {
 }
 
 extension ManifestError {
-  init(_ code: Code, _ field: String) {
-    self.init(code: code, field: Array(field.utf8))
+  init(_ code: Code, _ field: StaticString) {
+    self.init(code: code, field: [UInt8](ascii: field))
   }
 }

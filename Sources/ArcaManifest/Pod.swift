@@ -1,3 +1,5 @@
+import ArcaBytes
+
 /// The TEEs of a pod whose `localhost` is joined, port by port (docs/oci-runtime.md, "Pods").
 public struct Pod: ManifestPart, Sendable, Equatable {
   /// How many members a pod has at least and at most.
@@ -14,7 +16,7 @@ public struct Pod: ManifestPart, Sendable, Equatable {
   public var ports: [[UInt16]]
   /// The key broker's resource (`kbs:///repository/type/tag`) from which the members' WireGuard keys
   /// are derived, or nil where they speak in clear.
-  public var key: String?
+  public var key: Text?
 
   init(_ fields: inout FieldReader) throws(ManifestError) {
     place = Int(try fields.unsigned("place", max: UInt8(Self.members.upperBound - 1)))

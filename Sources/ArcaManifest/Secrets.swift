@@ -3,7 +3,7 @@ import ArcaBytes
 /// How the guest reaches its owner's key broker, and how it knows it.
 public struct KeyBrokerAccess: ManifestPart, Sendable, Equatable {
   /// `https://HOST[:PORT][/PREFIX]`, at most 512 bytes; where the host is asked to connect to.
-  public var url: String
+  public var url: Text
   /// SHA-256 of the SubjectPublicKeyInfo of each key that the broker may prove in TLS.
   ///
   /// 1 to 4 of 32 bytes, as in RFC 7469, section 2.4. Nothing else authenticates the broker.
@@ -26,16 +26,16 @@ public struct KeyBrokerAccess: ManifestPart, Sendable, Equatable {
 /// A resource of the key broker that the workload gets, as a file or a variable.
 public struct Secret: ManifestPart, Sendable, Equatable {
   /// `kbs:///repository/type/tag`.
-  public var resource: String
+  public var resource: Text
   /// Where it goes.
   public var target: Target
 
   /// Where a secret goes.
   public enum Target: Sendable, Equatable {
     /// A file in memory at an absolute path.
-    case file(path: String, mode: UInt32, uid: UInt32, gid: UInt32)
+    case file(path: Text, mode: UInt32, uid: UInt32, gid: UInt32)
     /// An environment variable of this name; the secret may hold no NUL byte.
-    case variable(String)
+    case variable(Text)
   }
 
   init(_ fields: inout FieldReader) throws(ManifestError) {
@@ -56,11 +56,11 @@ public struct Secret: ManifestPart, Sendable, Equatable {
 /// A volume that the host stores and cannot read, change, or set back.
 public struct EncryptedVolume: ManifestPart, Sendable, Equatable {
   /// The name by which the host knows it: 1 to 63 of `a`…`z`, `0`…`9`, `-`.
-  public var name: String
+  public var name: Text
   /// Absolute path at which it is mounted.
-  public var destination: String
+  public var destination: Text
   /// The key broker's resource that holds its key, 32 bytes; its counter has the same path.
-  public var key: String
+  public var key: Text
   /// Whether nothing may be written to it.
   public var isReadOnly: Bool
 
@@ -73,7 +73,7 @@ public struct EncryptedVolume: ManifestPart, Sendable, Equatable {
   }
 
   /// Whether `name` is 1 to 63 of `a`…`z`, `0`…`9`, `-`, and does not start with `-`.
-  public static func isName(_ name: String) -> Bool {
+  public static func isName(_ name: Text) -> Bool {
     let utf8 = Array(name.utf8)
     return (1...63).contains(utf8.count) && utf8.first != UInt8(ascii: "-")
       && utf8.allSatisfy { $0.isNameByte(or: "-") && !(0x41...0x5a).contains($0) }
@@ -87,7 +87,7 @@ public struct WorkloadRules: ManifestPart, Sendable, Equatable {
   /// The key broker's attestation token (`/aa/token`).
   public var getToken = false
   /// Resources (`/cdh/resource/…`): `repository/type/tag` each; a trailing `*` stands for any rest.
-  public var getResources: [String] = []
+  public var getResources: [Text] = []
 
   // Comparing with the defaults would compare strings, which Embedded Swift cannot.
   /// Whether nothing is allowed.

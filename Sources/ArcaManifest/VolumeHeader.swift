@@ -9,7 +9,7 @@ public struct VolumeHeader: Sendable, Equatable {
   public static let blockBytes = 4096
   /// The size of a volume's key.
   public static let keyBytes = 32
-  private static let magic = Array("ARCAVOL1".utf8)
+  private static let magic = [UInt8](ascii: "ARCAVOL1")
   private static let authenticatedBytes = 64
 
   /// How often the volume has been opened; the key broker's counter follows it.
@@ -96,7 +96,7 @@ public struct VolumeHeader: Sendable, Equatable {
   }
 
   /// Why a volume is refused, in words.
-  public enum Reason: String, Sendable {
+  public enum Reason: Text, Sendable {
     /// The key has been used before, and nothing on the disk was written under it.
     case replaced =
       "nothing on its disk is of its key, which has been used before: it was wiped or replaced"

@@ -1,3 +1,5 @@
+import ArcaBytes
+
 /// What may run, decided by the workload's owner (design section 3; docs/specification.md,
 /// "Workload manifest").
 ///
@@ -13,7 +15,7 @@ public struct WorkloadManifest: ManifestPart, Sendable, Equatable {
   /// The program and how it runs.
   public var process: WorkloadProcess
   /// The host name inside, at most 64 bytes.
-  public var hostname: String
+  public var hostname: Text
   /// File systems in memory besides the usual ones.
   public var mounts: [TemporaryMount]
   /// What the host may add or replace.
@@ -46,12 +48,12 @@ public struct WorkloadManifest: ManifestPart, Sendable, Equatable {
     rootFilesystem = try fields.part("rootFilesystem")
     process = try fields.part("process")
     hostname = try fields.text("hostname", max: 64)
-    mounts = try fields.parts(try fields.array("mounts", max: 64), of: "mounts")
+    mounts = try fields.parts("mounts", max: 64)
     hostMay = try fields.part("hostMay")
     // These are left out where they ask for nothing: each manifest has one encoding.
     keyBroker = try fields.optionalPart("keyBroker")
-    secrets = try fields.parts(try fields.optionalArray("secrets", max: 64), of: "secrets")
-    volumes = try fields.parts(try fields.optionalArray("volumes", max: 16), of: "volumes")
+    secrets = try fields.optionalParts("secrets", max: 64)
+    volumes = try fields.optionalParts("volumes", max: 16)
     hasNetwork = try fields.optionalFlag("network")
     pod = try fields.optionalPart("pod")
     workloadMay = try fields.optionalPart("workloadMay") ?? WorkloadRules()
@@ -78,7 +80,7 @@ public struct RootFilesystem: ManifestPart, Sendable, Equatable {
   public var writableBytes: UInt64
   /// The key broker's resource (`kbs:///repository/type/tag`) that holds the 64-byte key of
   /// aes-xts-plain64, where the image is encrypted beneath the tree; nil where it is not.
-  public var encryptionKey: String?
+  public var encryptionKey: Text?
 
   init(_ fields: inout FieldReader) throws(ManifestError) {
     rootHash = try fields.bytes("rootHash", min: 32, max: 32)
@@ -94,11 +96,11 @@ public struct RootFilesystem: ManifestPart, Sendable, Equatable {
 /// The workload's program, its identity and its limits.
 public struct WorkloadProcess: ManifestPart, Sendable, Equatable {
   /// The argument vector; the first is the program, looked up in `PATH` unless it holds a slash.
-  public var args: [String]
+  public var args: [Text]
   /// `NAME=value` each.
-  public var env: [String]
+  public var env: [Text]
   /// Absolute working directory; made where it does not exist.
-  public var cwd: String
+  public var cwd: Text
   /// User id.
   public var uid: UInt32
   /// Group id.
@@ -143,7 +145,7 @@ public struct WorkloadProcess: ManifestPart, Sendable, Equatable {
       }
       ambientCapabilities = bits
     }
-    rlimits = try fields.parts(try fields.array("rlimits", max: 16), of: "rlimits")
+    rlimits = try fields.parts("rlimits", max: 16)
     noNewPrivileges = try fields.bool("noNewPrivileges")
     stopSignal = try fields.unsigned("stopSignal", min: 1, max: 64)
   }
@@ -169,7 +171,7 @@ public struct ResourceLimit: ManifestPart, Sendable, Equatable {
 /// A tmpfs inside the workload's root.
 public struct TemporaryMount: ManifestPart, Sendable, Equatable {
   /// Absolute path, without `.` and `..` parts.
-  public var destination: String
+  public var destination: Text
   /// Its bound in bytes, more than 0.
   public var sizeBytes: UInt64
   /// Mode of its root directory, at most 0o7777.
@@ -187,7 +189,7 @@ public struct HostRules: ManifestPart, Sendable, Equatable {
   /// Whether the host may replace the arguments.
   public var replaceArgs: Bool
   /// Names of environment variables that the host may set; a trailing `*` stands for any rest.
-  public var setEnv: [String]
+  public var setEnv: [Text]
   /// Whether the host may set the host name.
   public var setHostname: Bool
   /// Whether the workload may be given a terminal.
@@ -200,9 +202,9 @@ public struct HostRules: ManifestPart, Sendable, Equatable {
   public var execute = false
   /// Absolute paths of files that the host may write before the start, as untrusted input; a
   /// trailing `*` stands for any rest.
-  public var writeFiles: [String] = []
+  public var writeFiles: [Text] = []
   /// Absolute paths at which the host may share folders of its own, untrusted.
-  public var shareFolders: [String] = []
+  public var shareFolders: [Text] = []
 
   init(_ fields: inout FieldReader) throws(ManifestError) {
     replaceArgs = try fields.bool("replaceArgs")

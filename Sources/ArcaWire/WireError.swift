@@ -1,7 +1,9 @@
+import ArcaBytes
+
 /// Why bytes from the other end were refused; the connection ends with it.
 public struct WireError: Error, Equatable, Sendable {
   /// The kind of fault, in words.
-  public enum Code: String, Sendable {
+  public enum Code: Text, Sendable {
     /// The first byte of a frame is not ``Wire/version``.
     case version = "unknown protocol version"
     /// The channel byte names no ``Wire/Channel``.

@@ -65,10 +65,10 @@ struct GuestBuild: ParsableCommand {
     let program = try InitProgram.build(package: package, mbedTLS: mbedTLS)
     let outputs = [
       // By itself for what has no initrd: an enclave.
-      "arca-init": program,
+      "arca-init": program.content,
       "vmlinuz": bzImage,
       "vmlinux": try BootImage.unpack(bzImage),
-      "initrd": try initrd(program, modules),
+      "initrd": try initrd(program.content, modules),
       "cmdline": Data(commandLine.trimmingCharacters(in: .newlines).utf8),
     ]
     var packages: [Release.Package] = []
@@ -77,7 +77,8 @@ struct GuestBuild: ParsableCommand {
       arcaVersion: "0.1.0", kernelRelease: try kernelRelease(of: unpacked),
       kernelPackages: packages.sorted { $0.name < $1.name },
       sourcePackages: [try mbedTLS.releasePackage()], modules: modules.files.map(\.name),
-      linesOfCode: try InitProgram.linesOfCode(package: package), kernelOptions: kernelOptions,
+      linesOfCode: try InitProgram.linesOfCode(package: package),
+      cryptographyBytes: program.cryptographyBytes, kernelOptions: kernelOptions,
       files: outputs.mapValues(Release.File.init))
     let folder = URL(fileURLWithPath: output)
     try Disk.makeFolder(folder)

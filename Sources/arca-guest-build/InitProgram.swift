@@ -9,7 +9,10 @@ enum InitProgram {
   private static let scratch = ".build-guest"
   private static let musl = "/usr/lib/x86_64-linux-musl"
 
-  static func build(package: URL, mbedTLS: MbedTLS) throws(BuildError) -> Data {
+  /// The program, and how many of its bytes are Mbed TLS's.
+  static func build(
+    package: URL, mbedTLS: MbedTLS
+  ) throws(BuildError) -> (content: Data, cryptographyBytes: Int) {
     let folder = package.appending(path: scratch)
     let scratch = folder.path
     let headers = try mbedTLS.build(
@@ -23,15 +26,36 @@ enum InitProgram {
         "--scratch-path", scratch, "--product", "ArcaInit",
       ], in: package)
     let program = scratch + "/arca-init"
+    let map = scratch + "/arca-init.map"
     _ = try Tool.run([
       "musl-gcc", "-static", "-nostartfiles", "-s",
       // Debian's musl-gcc does not know -static-pie.
       "-Wl,-pie,--no-dynamic-linker,-z,text",
-      "-Wl,--gc-sections,--build-id=none,-T,\(package.path)/guest/init.ld",
+      "-Wl,--gc-sections,--build-id=none,-T,\(package.path)/guest/init.ld,-Map,\(map)",
       "-o", program, musl + "/rcrt1.o", musl + "/crti.o", archive.path, scratch + "/libmbedtls.a",
       musl + "/crtn.o",
     ])
-    return try Disk.read(URL(fileURLWithPath: program))
+    let parts = String(decoding: try Disk.read(URL(fileURLWithPath: map)), as: UTF8.self)
+    return (
+      try Disk.read(URL(fileURLWithPath: program)), bytes(of: "/libmbedtls.a(", inMap: parts)
+    )
+  }
+
+  /// What the members of an archive take up of the program, by the linker's map of it.
+  private static func bytes(of archive: String, inMap map: String) -> Int {
+    var bytes = 0
+    var section: Substring = ""
+    for line in map.split(separator: "\n") {
+      // " .section  address  size  file", in two lines where the section's name is long.
+      let words = line.split(separator: " ")
+      if let word = words.first, word.hasPrefix(".") { section = word }
+      guard words.count >= 3, words[words.count - 1].contains(archive), !section.hasPrefix(".bss")
+      else { continue }
+      let numbers = words[(words.count - 3)...].prefix(2).map { Int($0.dropFirst(2), radix: 16) }
+      // What the linker drops is at address 0.
+      if let address = numbers[0], let size = numbers[1], address > 0 { bytes += size }
+    }
+    return bytes
   }
 
   /// Lines with code, by module, in what SwiftPM compiles in guest mode and the headers beside it.

@@ -25,6 +25,8 @@ struct Release: Codable {
   let modules: [String]
   /// Lines of code by each module that arca-init is made of; comments and blank lines are free.
   let linesOfCode: [String: Int]
+  /// How many of arca-init's bytes are the cryptography that it is linked with.
+  let cryptographyBytes: Int
   /// The options of a kernel of Arca's own; Debian's are those of the named package.
   let kernelOptions: [String]?
   let files: [String: File]

@@ -1,3 +1,4 @@
+import ArcaBytes
 import ArcaManifest
 import ArcaWire
 import CArcaGuest
@@ -38,7 +39,8 @@ private func boot() {
     channel.finish()
   } catch {
     // Without a channel, the kernel's log on the console is all there is.
-    try? File.write("/dev/kmsg", Array("<2>arca-init: ".utf8) + error.detail, mode: 0)
+    let line: Text = "<2>arca-init: \(error.detail)"
+    try? File.write("/dev/kmsg", line.utf8, mode: 0)
   }
 }
 

@@ -1,9 +1,10 @@
+import ArcaBytes
 import ArcaWire
 import CArcaGuest
 
 /// The one connection to the host: frames in, checked for order, and frames out.
 final class Channel {
-  static let name = Array("dev.arca.channel".utf8)
+  static let name = [UInt8](ascii: "dev.arca.channel")
   private static let portWaitMilliseconds: Int32 = 10_000
   private static let readBytes = 4096
   private static let readsMax = 16

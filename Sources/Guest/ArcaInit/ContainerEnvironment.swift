@@ -1,3 +1,4 @@
+import ArcaBytes
 import ArcaManifest
 import ArcaWire
 import CArcaGuest
@@ -6,7 +7,7 @@ import CArcaGuest
 /// the paths that podman hides).
 enum ContainerEnvironment {
   private static let strict = MS_NOSUID | MS_NODEV | MS_NOEXEC
-  private static let devices: [(String, UInt, UInt)] = [
+  private static let devices: [(Text, UInt, UInt)] = [
     ("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9),
     ("tty", 5, 0),
   ]
@@ -42,7 +43,7 @@ enum ContainerEnvironment {
     for item in manifest.mounts {
       try mount(
         "tmpfs", item.destination, "tmpfs", MS_NOSUID | MS_NODEV,
-        "size=\(item.sizeBytes),mode=\(String(item.mode, radix: 8))")
+        "size=\(item.sizeBytes),mode=\(octal: item.mode)")
     }
     try step(.environment, "host name") { () throws(SystemError) in
       try System.setHostname(manifest.hostname)
@@ -92,12 +93,12 @@ enum ContainerEnvironment {
     }
   }
 
-  private static func remountReadOnly(_ path: String, _ flags: Int32) throws(SystemError) {
+  private static func remountReadOnly(_ path: Text, _ flags: Int32) throws(SystemError) {
     try System.mount("", path, "", MS_REMOUNT | MS_BIND | MS_RDONLY | flags)
   }
 
   private static func mount(
-    _ source: String, _ target: String, _ type: String, _ flags: Int32, _ data: String = ""
+    _ source: Text, _ target: Text, _ type: Text, _ flags: Int32, _ data: Text = ""
   ) throws(InitError) {
     try makeFolder(target, mode: 0o755)
     try attempt(.environment, target, System.mount(source, target, type, flags, data))
@@ -105,7 +106,7 @@ enum ContainerEnvironment {
 
   /// Makes `path` and what leads to it where they are missing; the last part belongs to `owner`.
   static func makeFolder(
-    _ path: String, mode: UInt32, owner: WorkloadProcess? = nil
+    _ path: Text, mode: UInt32, owner: WorkloadProcess? = nil
   ) throws(InitError) {
     if (try? System.isFolder(path)) == true { return }
     try step(.environment, path) { () throws(SystemError) in
@@ -116,22 +117,22 @@ enum ContainerEnvironment {
 
   /// Makes a file at `path`, empty to mount upon, and what leads to it where it is missing.
   static func makeFile(
-    _ path: String, _ content: [UInt8] = [], mode: UInt32 = 0o600
+    _ path: Text, _ content: [UInt8] = [], mode: UInt32 = 0o600
   ) throws(SystemError) {
     try makeFolders(parts(path).dropLast(), mode: 0o755)
     try File.write(path, content, mode: mode)
   }
 
-  private static func parts(_ path: String) -> [ArraySlice<UInt8>] {
+  private static func parts(_ path: Text) -> [ArraySlice<UInt8>] {
     Array(path.utf8).split(separator: UInt8(ascii: "/"))
   }
 
   private static func makeFolders(
     _ parts: ArraySlice<ArraySlice<UInt8>>, mode: UInt32
   ) throws(SystemError) {
-    var made = ""
+    var made: Text = ""
     for part in parts {
-      made += "/" + String(decoding: part, as: UTF8.self)
+      made += "/\(part)"
       do throws(SystemError) { try System.makeFolder(made, mode: mode) } catch {
         if error.errno != EEXIST { throw error }
       }

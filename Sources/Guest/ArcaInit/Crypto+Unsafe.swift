@@ -1,4 +1,5 @@
 import ArcaAttester
+import ArcaBytes
 import CArcaTLS
 
 /// Mbed TLS with Swift's types; what fails gives nil, or the library's negative number.
@@ -53,9 +54,9 @@ enum Crypto {
 
 /// The one TLS connection, as a machine between plain bytes and those of the network.
 enum TLS {
-  static func start(host: String) -> Int32 {
+  static func start(host: Text) -> Int32 {
     // SAFETY: the C string lives through the call, which copies it.
-    unsafe arca_tls_start(host)
+    unsafe arca_tls_start(host.cString)
   }
 
   /// Takes bytes of the network; how many there was room for.

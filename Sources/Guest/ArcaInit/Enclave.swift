@@ -1,3 +1,4 @@
+import ArcaBytes
 import ArcaManifest
 import ArcaWire
 import CArcaGuest
@@ -29,7 +30,7 @@ enum Enclave {
   ) throws(InitError) -> InitError {
     let order = try Order(over: channel, kind: kind)
     var manifest = order.manifest
-    let needs: [(String, GuestFailure, Bool)] = [
+    let needs: [(Text, GuestFailure, Bool)] = [
       ("rootFilesystem.encryptionKey", .manifest, manifest.rootFilesystem.encryptionKey != nil),
       ("volumes", .manifest, !manifest.volumes.isEmpty),
       ("pod", .manifest, manifest.pod != nil),

@@ -6,7 +6,7 @@ import TEEEvidence
 /// Where evidence comes from; chosen by the measured kernel command line.
 enum EvidenceProvider {
   /// What evidence looks like, by what the key broker protocol calls the TEE.
-  enum Format: String, CaseIterable {
+  enum Format: Text, CaseIterable {
     case snpReport = "snp"
     case tdxQuote = "tdx"
     case sgxQuote = "sgx"
@@ -20,17 +20,17 @@ enum EvidenceProvider {
   case commandLine(workload: [UInt8])
 
   init(kind: [UInt8]) throws(InitError) {
-    let isSimulated = kind.starts(with: "sim-".utf8)
+    let isSimulated = kind.starts(ascii: "sim-")
     let name = kind.dropFirst(isSimulated ? 4 : 0)
     if let format = Format.allCases.first(where: { name.elementsEqual($0.rawValue.utf8) }) {
       self = isSimulated ? .simulated(format) : .hardware(format)
       return
     }
-    guard kind.elementsEqual("sev".utf8) || kind.elementsEqual("sev-es".utf8) else {
-      throw InitError(.evidence, Array("unknown kind of TEE: ".utf8) + kind)
+    guard kind.elementsEqual(ascii: "sev") || kind.elementsEqual(ascii: "sev-es") else {
+      throw InitError(.evidence, "unknown kind of TEE: \(kind)")
     }
     let text = try KernelCommandLine.value(of: "arca.workload=")
-    guard let workload = Hex.decode(String(decoding: text, as: UTF8.self)), workload.count == 32
+    guard let workload = Hex.decode(Text(decoding: text, as: UTF8.self)), workload.count == 32
     else { throw InitError(.evidence, "arca.workload= is not 64 hexadecimal digits") }
     self = .commandLine(workload: workload)
   }
@@ -54,12 +54,12 @@ enum EvidenceProvider {
   ) throws(InitError) -> [UInt8] {
     let root = "/sys/kernel/config"
     try step(.evidence, root) { () throws(SystemError) in
-      if try !System.isFolder(root + "/tsm") { try System.mount("configfs", root, "configfs", 0) }
+      if try !System.isFolder("\(root)/tsm") { try System.mount("configfs", root, "configfs", 0) }
     }
     var files = KernelFiles()
     do {
       return try TSMReport.request(
-        reportData, from: format == .snpReport ? .snp : .tdx, at: root + "/tsm/report", &files)
+        reportData, from: format == .snpReport ? .snp : .tdx, at: "\(root)/tsm/report", &files)
     } catch {
       throw InitError(error, of: "configfs-tsm")
     }
@@ -73,7 +73,7 @@ enum EvidenceProvider {
   // MARK: - The key broker's form
 
   /// What the key broker protocol calls the TEE.
-  var protocolName: String {
+  var protocolName: Text {
     get throws(InitError) {
       switch self {
       case .simulated(let format), .hardware(let format): return format.rawValue
@@ -109,10 +109,10 @@ enum EvidenceProvider {
 
 extension InitError {
   /// Why `source` gave no evidence.
-  fileprivate init(_ fault: TSMFault<SystemError>, of source: String) {
+  fileprivate init(_ fault: TSMFault<SystemError>, of source: Text) {
     switch fault {
     case .file(let name, let failure): self = failure.named(.evidence, "\(source): \(name)")
-    case .provider(let name): self.init(.evidence, Array("\(source) is of ".utf8) + name)
+    case .provider(let name): self.init(.evidence, "\(source) is of \(name)")
     case .generation: self.init(.evidence, "\(source): another request came between")
     case .size: self.init(.evidence, "\(source): evidence is empty or too large")
     }
@@ -149,19 +149,19 @@ extension LaunchSecrets {
 
 /// The kernel's own files.
 private struct KernelFiles: TSMFiles {
-  func makeFolder(_ path: String) throws(SystemError) {
+  func makeFolder(_ path: Text) throws(SystemError) {
     try System.makeFolder(path, mode: 0o700)
   }
 
-  func removeFolder(_ path: String) throws(SystemError) { try System.removeFolder(path) }
+  func removeFolder(_ path: Text) throws(SystemError) { try System.removeFolder(path) }
 
-  func removeFile(_ path: String) throws(SystemError) { try System.unlink(path) }
+  func removeFile(_ path: Text) throws(SystemError) { try System.unlink(path) }
 
-  func write(_ path: String, _ content: [UInt8]) throws(SystemError) {
+  func write(_ path: Text, _ content: [UInt8]) throws(SystemError) {
     try File.write(path, content, mode: 0o600)
   }
 
-  func read(_ path: String, bytesMax: Int) throws(SystemError) -> [UInt8] {
+  func read(_ path: Text, bytesMax: Int) throws(SystemError) -> [UInt8] {
     try File.read(path, bytesMax: bytesMax)
   }
 }
@@ -171,7 +171,7 @@ private struct Identity {
   let reportData: [UInt8]
   /// The workload digest, zero-padded to the field's size.
   let workload: [UInt8]
-  let fields: (reportData: String, workload: String)
+  let fields: (reportData: Text, workload: Text)
 
   init(_ evidence: [UInt8], _ format: EvidenceProvider.Format) throws(EvidenceError) {
     switch format {
@@ -187,8 +187,7 @@ private struct Identity {
       reportData = quote.reportData
       // Gramine leaves CONFIGID zero; the environment is of the manifest that MRENCLAVE covers.
       let variable = System.environment("ARCA_WORKLOAD") ?? []
-      let environment = String(decoding: variable, as: UTF8.self)
-      workload = quote.tee == .tdx ? quote.mrConfigID : Hex.decode(environment) ?? []
+      workload = quote.tee == .tdx ? quote.mrConfigID : Hex.decode("\(variable)") ?? []
       fields = ("REPORTDATA", quote.tee == .tdx ? "MRCONFIGID" : "ARCA_WORKLOAD")
     }
   }
@@ -235,7 +234,7 @@ func checkIdentity(
 }
 
 private func checkDigest(
-  of manifest: [UInt8], against found: [UInt8], in field: String
+  of manifest: [UInt8], against found: [UInt8], in field: Text
 ) throws(InitError) {
   let digest = Crypto.sha256(manifest)
   let expected = digest + [UInt8](repeating: 0, count: max(0, found.count - digest.count))

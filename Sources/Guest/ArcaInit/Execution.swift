@@ -1,3 +1,4 @@
+import ArcaBytes
 import ArcaManifest
 import ArcaWire
 import CArcaGuest

@@ -1,23 +1,20 @@
+import ArcaBytes
 import ArcaManifest
 import ArcaWire
 
 /// Why the workload was not run to its end; what the host is told before the machine powers off.
 struct InitError: Error {
   let failure: GuestFailure
-  /// UTF-8: what failed, and the errno where a system call did.
-  let detail: [UInt8]
+  /// What failed, and the errno where a system call did.
+  let detail: Text
 
-  init(_ failure: GuestFailure, _ detail: String) {
-    self.init(failure, Array(detail.utf8))
-  }
-
-  init(_ failure: GuestFailure, _ detail: [UInt8]) {
+  init(_ failure: GuestFailure, _ detail: Text) {
     self.failure = failure
     self.detail = detail
   }
 
   /// Sent as what became of the workload, or of a session beside it.
-  var message: GuestMessage { .failure(failure, detail: detail) }
+  var message: GuestMessage { .failure(failure, detail: detail.utf8) }
 
   /// A message that the start does not wait for.
   static var order: InitError { InitError(.wire, "a message came out of order") }
@@ -28,7 +25,7 @@ struct InitError: Error {
 
 /// Runs `body` and names its failure.
 func step<Value>(
-  _ failure: GuestFailure, _ what: String, _ body: () throws(SystemError) -> Value
+  _ failure: GuestFailure, _ what: Text, _ body: () throws(SystemError) -> Value
 ) throws(InitError) -> Value {
   do { return try body() } catch { throw error.named(failure, what) }
 }
@@ -36,7 +33,7 @@ func step<Value>(
 /// Names the failure of one call.
 @discardableResult
 func attempt<Value>(
-  _ failure: GuestFailure, _ what: String, _ call: @autoclosure () throws(SystemError) -> Value
+  _ failure: GuestFailure, _ what: Text, _ call: @autoclosure () throws(SystemError) -> Value
 ) throws(InitError) -> Value {
   do { return try call() } catch { throw error.named(failure, what) }
 }
@@ -45,7 +42,7 @@ func attempt<Value>(
 func attempt<Value>(
   _ failure: GuestFailure, _ call: @autoclosure () throws(ManifestError) -> Value
 ) throws(InitError) -> Value {
-  do { return try call() } catch { throw InitError(failure, error.field) }
+  do { return try call() } catch { throw InitError(failure, "\(error.field)") }
 }
 
 /// Takes what came over the channel, and names the frame that is refused.
@@ -64,7 +61,7 @@ struct SystemError: Error {
   let errno: Int32
 
   /// The failure that this amounts to in a step named `what`.
-  func named(_ failure: GuestFailure, _ what: String) -> InitError {
+  func named(_ failure: GuestFailure, _ what: Text) -> InitError {
     InitError(failure, "\(what): errno \(errno)")
   }
 }

@@ -1,9 +1,10 @@
+import ArcaBytes
 import ArcaWire
 
 /// What the measured kernel command line says.
 enum KernelCommandLine {
   /// What follows `key`, which must occur once.
-  static func value(of key: String) throws(InitError) -> [UInt8] {
+  static func value(of key: Text) throws(InitError) -> [UInt8] {
     let path = "/proc/cmdline"
     let text = try attempt(.environment, path, File.read(path, bytesMax: 4096))
     let words = text.split { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\n") }

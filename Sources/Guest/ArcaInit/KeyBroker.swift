@@ -45,8 +45,8 @@ struct KeyBroker {
         try? session.end()
         let next = arca_milliseconds() + pause
         guard error.failure == .keyBroker, next < deadline else { throw error }
-        channel.send(
-          .log(Array("key broker: ".utf8) + error.detail + Array("; again in \(pause) ms".utf8)))
+        let line: Text = "key broker: \(error.detail); again in \(pause) ms"
+        channel.send(.log(line.utf8))
         while try channel.waitForAttestation(until: next) != nil {}
         pause *= 2
       }
@@ -84,10 +84,10 @@ final class BrokerSession {
     channel.send(.brokerOpen(host: address.host, port: address.port))
     switch try channel.waitForAttestation(until: deadline)?.message {
     case .brokerOpened?: break
-    case .brokerFailed(let why)?: throw InitError(.keyBroker, Array("\(named): ".utf8) + why)
+    case .brokerFailed(let why)?: throw InitError(.keyBroker, "\(named): \(why)")
     default: throw InitError(.keyBroker, "\(named): the host does not connect in time")
     }
-    guard TLS.start(host: String(decoding: address.host, as: UTF8.self)) == 0 else {
+    guard TLS.start(host: "\(address.host)") == 0 else {
       throw InitError(.secret, "TLS could not be started")
     }
     let result = try drive { Int(arca_tls_handshake()) }
@@ -116,7 +116,7 @@ final class BrokerSession {
     while channel.nextAttestation() != nil {}
   }
 
-  private var named: String { broker.access.url }
+  private var named: Text { broker.access.url }
 
   /// Repeats a step of TLS until it needs no more bytes to go or to come.
   private func drive(_ step: () -> Int) throws(InitError) -> Int {
@@ -169,7 +169,7 @@ final class BrokerSession {
     guard let point = Crypto.makeKey() else {
       throw InitError(.secret, "the TEE's key could not be made")
     }
-    var request = BrokerRequest("POST", Array("auth".utf8))
+    var request = BrokerRequest("POST", [UInt8](ascii: "auth"))
     request.body = Attestation.request(tee: try broker.provider.protocolName)
     let challenge = try accepted(try call(request), "auth")
     let attestation = Attestation(
@@ -177,7 +177,7 @@ final class BrokerSession {
     guard let digest = Crypto.sha384(attestation.runtimeData) else {
       throw InitError(.secret, "SHA-384 failed")
     }
-    request.path = Array("attest".utf8)
+    request.path = [UInt8](ascii: "attest")
     request.body = attestation.message(
       evidence: try broker.provider.message(
         digest + [UInt8](repeating: 0, count: 16), over: channel))
@@ -187,13 +187,13 @@ final class BrokerSession {
 
   /// The resource `repository/type/tag`; to be wiped after use.
   func resource(_ path: [UInt8]) throws(InitError) -> [UInt8] {
-    let name = "resource " + String(decoding: path, as: UTF8.self)
-    let request = BrokerRequest("GET", Array("resource/".utf8) + path)
+    let name: Text = "resource \(path)"
+    let request = BrokerRequest("GET", ("resource/\(path)" as Text).utf8)
     return try open(try accepted(try call(request), name), name)
   }
 
   /// Decrypts an answer that is encrypted to this session's key.
-  func open(_ body: [UInt8], _ name: String) throws(InitError) -> [UInt8] {
+  func open(_ body: [UInt8], _ name: Text) throws(InitError) -> [UInt8] {
     guard let secret = Crypto.open(try read(name, SealedSecret(body))) else {
       throw InitError(.secret, "\(name): does not decrypt with the key of this TEE")
     }
@@ -230,16 +230,16 @@ final class BrokerSession {
   }
 
   /// The body of an answer that grants what was asked.
-  func accepted(_ response: HTTPResponse, _ what: String) throws(InitError) -> [UInt8] {
+  func accepted(_ response: HTTPResponse, _ what: Text) throws(InitError) -> [UInt8] {
     if response.status == 200 { return response.body }
     let why = BrokerAnswer.refusal(response.body).prefix(512).map { $0 < 32 || $0 > 126 ? 63 : $0 }
     throw InitError(
       response.status >= 500 ? .keyBroker : .keyBrokerRefused,
-      Array("\(named): \(what): status \(response.status): ".utf8) + why)
+      "\(named): \(what): status \(response.status): \(why)")
   }
 
   private func read<Value>(
-    _ what: String, _ body: @autoclosure () throws(AttesterError) -> Value
+    _ what: Text, _ body: @autoclosure () throws(AttesterError) -> Value
   ) throws(InitError) -> Value {
     do { return try body() } catch {
       throw InitError(.secret, "\(named): \(what): not what the protocol says: \(error.field)")

@@ -1,4 +1,5 @@
 import ArcaAttester
+import ArcaBytes
 import ArcaManifest
 import ArcaWire
 import CArcaGuest
@@ -71,33 +72,32 @@ struct LocalAddress {
     } catch {
       Self.reply(
         connection, error.code == .unsupported ? "404 Not Found" : "400 Bad Request",
-        Array("not understood: \(error.field)\n".utf8))
+        ("not understood: \(error.field)\n" as Text).utf8)
     }
   }
 
   private func perform(_ request: LocalRequest, _ connection: Int32) {
     if let rule = missingRule(request) {
-      let text = Array("the manifest does not allow this; it needs workloadMay.".utf8) + rule + [10]
-      return Self.reply(connection, "403 Forbidden", text)
+      let text: Text = "the manifest does not allow this; it needs workloadMay.\(rule)\n"
+      return Self.reply(connection, "403 Forbidden", text.utf8)
     }
     do throws(InitError) {
       var content = try content(of: request)
       Self.reply(connection, "200 OK", content)
       Crypto.wipe(&content)
     } catch {
-      Self.reply(connection, "502 Bad Gateway", error.detail + [10])
+      Self.reply(connection, "502 Bad Gateway", error.detail.utf8 + [10])
     }
   }
 
   /// The line that the manifest lacks, or nil.
-  private func missingRule(_ request: LocalRequest) -> [UInt8]? {
+  private func missingRule(_ request: LocalRequest) -> Text? {
     switch request {
-    case .evidence: return rules.getEvidence ? nil : Array("getEvidence: true".utf8)
-    case .token: return rules.getToken ? nil : Array("getToken: true".utf8)
+    case .evidence: return rules.getEvidence ? nil : "getEvidence: true"
+    case .token: return rules.getToken ? nil : "getToken: true"
     case .resource(let path):
-      let patterns = rules.getResources.map { Array($0.utf8) }
-      if patterns.contains(where: { isCovered(path, by: $0) }) { return nil }
-      return Array("getResources: [".utf8) + path + Array("]".utf8)
+      let isAllowed = rules.getResources.contains { isCovered(path, by: $0.utf8) }
+      return isAllowed ? nil : "getResources: [\(path)]"
     }
   }
 
@@ -106,9 +106,9 @@ struct LocalAddress {
     guard let broker else { throw InitError(.keyBroker, "the manifest names no keyBroker") }
     return try broker.attested(over: channel) { (session) throws(InitError) in
       guard case .resource(let path) = request else {
-        return Array(#"{"token":""#.utf8) + session.token + Array(#""}"#.utf8)
+        return (#"{"token":"\#(session.token)"}"# as Text).utf8
       }
-      let uri = "kbs:///" + String(decoding: path, as: UTF8.self)
+      let uri: Text = "kbs:///\(path)"
       guard ResourceURI.path(uri) != nil else {
         throw InitError(.secret, "expected /cdh/resource/repository/type/tag")
       }
@@ -118,8 +118,9 @@ struct LocalAddress {
 
   private static func reply(_ connection: Int32, _ status: StaticString, _ body: [UInt8]) {
     let deadline = arca_milliseconds() + requestMilliseconds
-    let head = "HTTP/1.1 \(status)\r\nContent-Length: \(body.count)\r\nConnection: close\r\n\r\n"
-    for part in [Array(head.utf8), body] {
+    let head: Text =
+      "HTTP/1.1 \(status)\r\nContent-Length: \(body.count)\r\nConnection: close\r\n\r\n"
+    for part in [head.utf8, body] {
       var sent = 0
       while sent < part.count {
         guard wait(connection, POLLOUT, deadline),

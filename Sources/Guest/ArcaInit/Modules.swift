@@ -1,3 +1,4 @@
+import ArcaBytes
 import ArcaWire
 import CArcaGuest
 
@@ -18,7 +19,7 @@ enum Modules {
       let words = line.split(separator: UInt8(ascii: " "))
       guard let name = words.first, words.contains(where: { $0.first == partMark }) == ofParts
       else { continue }
-      let path = "\(folder)/\(String(decoding: name, as: UTF8.self)).ko"
+      let path = "\(folder)/\(name).ko"
       let isForAll = words.count == 1
       let isWanted = isForAll || names.contains { words.dropFirst().contains($0[...]) }
       try step(.module, path) { () throws(SystemError) in
@@ -38,17 +39,16 @@ enum Modules {
 enum File {
   /// Of the names in `folder` the first whose file `attribute` says what is wanted.
   static func find(
-    in folder: String, by attribute: String, _ isWanted: ([UInt8]) -> Bool
-  ) throws(SystemError) -> String? {
+    in folder: Text, by attribute: Text, _ isWanted: ([UInt8]) -> Bool
+  ) throws(SystemError) -> Text? {
     for name in try System.list(folder) {
-      let name = String(decoding: name, as: UTF8.self)
       let text = (try? read("\(folder)/\(name)/\(attribute)", bytesMax: 64)) ?? []
       if isWanted(Array(text.prefix { $0 != UInt8(ascii: "\n") && $0 != 0 })) { return name }
     }
     return nil
   }
 
-  static func read(_ path: String, bytesMax: Int) throws(SystemError) -> [UInt8] {
+  static func read(_ path: Text, bytesMax: Int) throws(SystemError) -> [UInt8] {
     let fd = try System.open(path, O_RDONLY)
     defer { System.close(fd) }
     var content: [UInt8] = []
@@ -60,7 +60,7 @@ enum File {
     return content
   }
 
-  static func write(_ path: String, _ content: [UInt8], mode: UInt32) throws(SystemError) {
+  static func write(_ path: Text, _ content: [UInt8], mode: UInt32) throws(SystemError) {
     let fd = try System.open(path, O_WRONLY | O_CREAT, mode: mode)
     defer { System.close(fd) }
     var start = 0

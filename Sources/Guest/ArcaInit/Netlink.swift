@@ -31,7 +31,7 @@ struct Netlink {
   }
 
   /// Appends a C string.
-  mutating func add(_ type: Int, _ text: String) { add(type, Array(text.utf8) + [0]) }
+  mutating func add(_ type: Int, _ text: Text) { add(type, text.utf8 + [0]) }
 
   /// Appends an attribute that holds those that `body` appends.
   mutating func nest(_ type: Int, _ body: (inout Netlink) -> Void) {

@@ -12,7 +12,7 @@ enum Network {
     var link: PodLink?
     var indexes: [UInt32] = []
     for interface in network.interfaces {
-      let index = try attempt(.environment, "network: " + interface.name, takeOver(interface))
+      let index = try attempt(.environment, "network: \(interface.name)", takeOver(interface))
       indexes.append(index)
       if interface.name.utf8.elementsEqual(HostNetwork.podLink.utf8) {
         link = PodLink(index: index, mtu: interface.mtu)
@@ -30,10 +30,12 @@ enum Network {
   private static func takeOver(_ interface: HostNetwork.Interface) throws(SystemError) -> UInt32 {
     let found = try File.find(in: folder, by: "address") { text in
       let digits = text.filter { Digits.value($0) != nil }
-      return Hex.decode(String(decoding: digits, as: UTF8.self)) == interface.hardwareAddress
+      return Hex.decode("\(digits)") == interface.hardwareAddress
     }
     // The loopback interface's address is zero, which a host may name too.
-    guard let found, !found.utf8.elementsEqual("lo".utf8) else { throw SystemError(errno: ENODEV) }
+    guard let found, !found.utf8.elementsEqual(ascii: "lo") else {
+      throw SystemError(errno: ENODEV)
+    }
     let index = try index(of: found)
     try setLink(index) {
       $0.add(IFLA_MTU, interface.mtu)
@@ -43,7 +45,7 @@ enum Network {
     return index
   }
 
-  static func index(of interface: String) throws(SystemError) -> UInt32 {
+  static func index(of interface: Text) throws(SystemError) -> UInt32 {
     let text = try File.read("\(folder)/\(interface)/ifindex", bytesMax: 16)
     return UInt32(Digits.number(text.filter { $0 > 0x20 }, digitsMax: 9) ?? 0)
   }

@@ -14,6 +14,8 @@ struct PodLink {
   /// Table and port of the member at place 0; the others' follow.
   private static let firstTable: UInt32 = 1000
   private static let firstPort = 51_820
+  /// What the kernel calls it (linux/wireguard.h, Self.wireGuard).
+  private static let wireGuard: Text = "wireguard"
   /// What WireGuard adds to a packet, at most.
   private static let overheadBytes: UInt32 = 80
 
@@ -104,11 +106,11 @@ struct PodLink {
     try Network.setLink(0, flags: NLM_F_CREATE | NLM_F_EXCL) {
       $0.add(IFLA_IFNAME, name)
       $0.add(IFLA_MTU, mtu - Self.overheadBytes)
-      $0.nest(IFLA_LINKINFO) { $0.add(IFLA_INFO_KIND, WG_GENL_NAME) }
+      $0.nest(IFLA_LINKINFO) { $0.add(IFLA_INFO_KIND, Self.wireGuard) }
     }
     let member = try Network.index(of: name)
     var control = Netlink(Int(GENL_ID_CTRL), 0, [UInt8(CTRL_CMD_GETFAMILY), 1, 0, 0])
-    control.add(CTRL_ATTR_FAMILY_NAME, WG_GENL_NAME)
+    control.add(CTRL_ATTR_FAMILY_NAME, Self.wireGuard)
     let found = try Netlink.find(
       CTRL_ATTR_FAMILY_ID, in: try control.send(by: NETLINK_GENERIC))
     func request(_ command: Int, _ flags: Int32) -> Netlink {
@@ -152,7 +154,7 @@ struct PodLink {
 
   /// A member's private key: 32 bytes of SHA-384 over its place and the secret.
   private static func key(_ place: Int, _ secret: [UInt8]) throws(SystemError) -> [UInt8] {
-    var input = Array("arca pod ".utf8) + [UInt8(place)] + secret
+    var input = [UInt8](ascii: "arca pod ") + [UInt8(place)] + secret
     defer { Crypto.wipe(&input) }
     guard var digest = Crypto.sha384(input) else { throw SystemError(errno: EIO) }
     defer { Crypto.wipe(&digest) }

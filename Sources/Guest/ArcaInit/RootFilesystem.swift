@@ -12,8 +12,8 @@ struct Root {
   private static let readOnlyScratchBytes: UInt64 = 1 << 20
 
   fileprivate let control: Int32
-  /// The device with the EROFS image.
-  fileprivate var image: String
+  /// The name of the device with the EROFS image.
+  fileprivate var image: Text
 
   /// Opens the disk through dm-verity, and through dm-crypt where it is encrypted.
   static func open(_ root: RootFilesystem, key: [UInt8]?) throws(InitError) -> Root {
@@ -23,13 +23,13 @@ struct Root {
       throw InitError(.rootFilesystem, "\(device) has only \(sizeInSectors) sectors")
     }
     let salt = root.salt.isEmpty ? "-" : Hex.encode(root.salt)
-    let table =
-      "1 \(device) \(device) 4096 4096 \(root.dataBlocks) \(root.hashStartBlock) sha256 "
-      + "\(Hex.encode(root.rootHash)) \(salt)"
+    let blocks: Text = "4096 4096 \(root.dataBlocks) \(root.hashStartBlock)"
+    let hash = Hex.encode(root.rootHash)
     var opened = try step(.rootFilesystem, "dm-verity") { () throws(SystemError) in
       let number = try DeviceMapper.create(
-        name, "verity", sectors: root.dataBlocks * 8, isReadOnly: true, table)
-      return Root(control: try DeviceMapper.control(), image: "/dev/dm-\(number)")
+        name, "verity", sectors: root.dataBlocks * 8, isReadOnly: true,
+        "1 \(device) \(device) \(blocks) sha256 \(hash) \(salt)")
+      return Root(control: try DeviceMapper.control(), image: "dm-\(number)")
     }
     if root.encryptionKey != nil { try opened.decrypt(root, key) }
     return opened
@@ -38,17 +38,16 @@ struct Root {
   /// Puts dm-crypt on the verity device: what is decrypted has been verified.
   private mutating func decrypt(_ root: RootFilesystem, _ key: [UInt8]?) throws(InitError) {
     guard let key, key.count == Self.keyBytes else {
+      let (uri, count) = (root.encryptionKey ?? "", key?.count ?? 0)
       throw InitError(
-        .secret,
-        "\(root.encryptionKey ?? ""): the key has \(key?.count ?? 0) bytes, expected "
-          + "\(Self.keyBytes)")
+        .secret, "\(uri): the key has \(count) bytes, expected \(Self.keyBytes)")
     }
     let number = try attempt(
       .rootFilesystem, "dm-crypt",
       DeviceMapper.create(
         "plain", "crypt", sectors: root.dataBlocks * 8, isReadOnly: true, "aes-xts-plain64 ",
-        key: key, " 0 \(image) 0 2 sector_size:4096 iv_large_sectors"))
-    image = "/dev/dm-\(number)"
+        key: key, " 0 /dev/\(image) 0 2 sector_size:4096 iv_large_sectors"))
+    image = "dm-\(number)"
   }
 
   /// Whether dm-verity has met a block that is not what was measured.
@@ -58,7 +57,7 @@ struct Root {
   func enter(_ root: RootFilesystem) throws(InitError) {
     let bound = root.writableBytes == 0 ? Self.readOnlyScratchBytes : root.writableBytes
     do {
-      try System.mount(image, "/image", "erofs", MS_RDONLY)
+      try System.mount("/dev/\(image)", "/image", "erofs", MS_RDONLY)
     } catch {
       if isCorrupted {
         throw InitError(.rootFilesystem, "the disk does not match the manifest's root hash")

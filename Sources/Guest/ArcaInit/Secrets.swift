@@ -1,3 +1,4 @@
+import ArcaBytes
 import ArcaManifest
 import ArcaWire
 import CArcaGuest
@@ -8,14 +9,14 @@ struct Secrets {
   private static let folder = "/dev/.arca-secrets"
   private static let strict = MS_NOSUID | MS_NODEV | MS_NOEXEC
 
-  private var held: [(resource: String, content: [UInt8])] = []
+  private var held: [(resource: Text, content: [UInt8])] = []
 
   /// Attests once and fetches every resource that the start needs, or takes them from what came
   /// with the launch.
   init(
     for manifest: WorkloadManifest, from broker: KeyBroker?, over channel: Channel
   ) throws(InitError) {
-    var resources: [String] = []
+    var resources: [Text] = []
     let named =
       [manifest.rootFilesystem.encryptionKey, manifest.pod?.key].compactMap { $0 }
       + manifest.volumes.map { $0.key } + manifest.secrets.map { $0.resource }
@@ -28,7 +29,7 @@ struct Secrets {
       let given = try LaunchSecrets.ofLaunch()
       held = try Self.each(resources) { (path) throws(InitError) in
         guard let content = given[path] else {
-          throw InitError(.secret, Array("the launch brought no ".utf8) + path)
+          throw InitError(.secret, "the launch brought no \(path)")
         }
         return content
       }
@@ -40,9 +41,9 @@ struct Secrets {
   }
 
   private static func each(
-    _ resources: [String], _ content: ([UInt8]) throws(InitError) -> [UInt8]
-  ) throws(InitError) -> [(resource: String, content: [UInt8])] {
-    var held: [(resource: String, content: [UInt8])] = []
+    _ resources: [Text], _ content: ([UInt8]) throws(InitError) -> [UInt8]
+  ) throws(InitError) -> [(resource: Text, content: [UInt8])] {
+    var held: [(resource: Text, content: [UInt8])] = []
     for resource in resources {
       guard let path = ResourceURI.path(resource) else {
         throw InitError(.manifest, "resource \(resource)")
@@ -53,7 +54,7 @@ struct Secrets {
   }
 
   /// The content of a resource that was fetched; to be wiped by the caller too.
-  subscript(resource: String) -> [UInt8]? {
+  subscript(resource: Text) -> [UInt8]? {
     held.first { $0.resource.utf8.elementsEqual(resource.utf8) }?.content
   }
 
@@ -80,11 +81,10 @@ struct Secrets {
       }
       switch secret.target {
       case .variable(let name):
-        let value = String(decoding: content, as: UTF8.self)
-        guard value.utf8.elementsEqual(content), !content.contains(0) else {
+        guard isUTF8(content), !content.contains(0) else {
           throw InitError(.secret, "\(secret.resource): no text, as the variable \(name) needs")
         }
-        manifest.process.env.append("\(name)=\(value)")
+        manifest.process.env.append("\(name)=\(content)")
       case .file(let path, let mode, let uid, let gid):
         do {
           if !isMounted, !isEnclave {

@@ -13,8 +13,8 @@ enum DeviceMapper {
   ///
   /// The table is `before`, the key in hexadecimal, and `after`; no copy of the key stays behind.
   static func create(
-    _ name: String, _ type: String, sectors: UInt64, isReadOnly: Bool, _ before: String,
-    key: [UInt8] = [], _ after: String = ""
+    _ name: Text, _ type: Text, sectors: UInt64, isReadOnly: Bool, _ before: Text,
+    key: [UInt8] = [], _ after: Text = ""
   ) throws(SystemError) -> Int32 {
     let flags = isReadOnly ? DM_READONLY_FLAG : 0
     var device = request(name, flags)
@@ -45,13 +45,13 @@ enum DeviceMapper {
     return number & 0xff | number >> 12 & 0xfff00
   }
 
-  static func remove(_ name: String) throws(SystemError) {
+  static func remove(_ name: Text) throws(SystemError) {
     var request = request(name, 0)
     try ask(DM_DEV_REMOVE_CMD, &request)
   }
 
   /// Whether the dm-verity device `name` reports anything but that it is valid.
-  static func isVerityCorrupted(_ control: Int32, _ name: String) -> Bool {
+  static func isVerityCorrupted(_ control: Int32, _ name: Text) -> Bool {
     var status = request(name, 0)
     guard (try? ask(DM_TABLE_STATUS_CMD, &status, by: control)) != nil else { return true }
     let (start, targets) = (status[16..<20].littleEndian, status[20..<24].littleEndian)
@@ -64,7 +64,7 @@ enum DeviceMapper {
   }
 
   /// A request about the device `name`, with room for all of it, so that growing leaves no copy.
-  private static func request(_ name: String, _ flags: Int32, targets: UInt32 = 0) -> [UInt8] {
+  private static func request(_ name: Text, _ flags: Int32, targets: UInt32 = 0) -> [UInt8] {
     var request: [UInt8] = []
     request.reserveCapacity(requestBytes)
     for field in [
@@ -91,7 +91,7 @@ enum DeviceMapper {
   private static func zeros(_ count: Int) -> [UInt8] { [UInt8](repeating: 0, count: count) }
 
   /// A C string in a field of `count` bytes.
-  private static func padded(_ text: String, _ count: Int) -> [UInt8] {
+  private static func padded(_ text: Text, _ count: Int) -> [UInt8] {
     let utf8 = text.utf8.prefix(count - 1)
     return utf8 + zeros(count - utf8.count)
   }
@@ -103,10 +103,10 @@ struct Disk {
 
   private let fd: Int32
 
-  init(_ path: String) throws(SystemError) { fd = try System.open(path, O_RDWR | O_DIRECT) }
+  init(_ path: Text) throws(SystemError) { fd = try System.open(path, O_RDWR | O_DIRECT) }
 
   /// The size of the disk `name` in sectors of 512 bytes; 0 where the kernel does not say.
-  static func sectors(of name: String) throws(SystemError) -> UInt64 {
+  static func sectors(of name: Text) throws(SystemError) -> UInt64 {
     let text = try File.read("/sys/class/block/\(name)/size", bytesMax: 32)
     return Digits.number(text.prefix { $0 != UInt8(ascii: "\n") }, digitsMax: 19) ?? 0
   }

@@ -21,22 +21,25 @@ enum System {
   // MARK: - Files
 
   static func mount(
-    _ source: String, _ target: String, _ type: String, _ flags: Int32, _ data: String = ""
+    _ source: Text, _ target: Text, _ type: Text, _ flags: Int32, _ data: Text = ""
   ) throws(SystemError) {
     // SAFETY: the C strings live through the call.
-    try call(unsafe CArcaGuest.mount(source, target, type, UInt(UInt32(bitPattern: flags)), data))
+    try call(
+      unsafe CArcaGuest.mount(
+        source.cString, target.cString, type.cString, UInt(UInt32(bitPattern: flags)),
+        data.cString))
   }
 
-  static func unmount(_ target: String) throws(SystemError) {
+  static func unmount(_ target: Text) throws(SystemError) {
     // SAFETY: the C string lives through the call.
-    try call(unsafe umount2(target, MNT_DETACH))
+    try call(unsafe umount2(target.cString, MNT_DETACH))
   }
 
   static func open(
-    _ path: String, _ flags: Int32, mode: UInt32 = 0
+    _ path: Text, _ flags: Int32, mode: UInt32 = 0
   ) throws(SystemError) -> Int32 {
     // SAFETY: the C string lives through the call.
-    try call(unsafe arca_open(path, flags | O_CLOEXEC, mode))
+    try call(unsafe arca_open(path.cString, flags | O_CLOEXEC, mode))
   }
 
   static func close(_ fd: Int32) { _ = CArcaGuest.close(fd) }
@@ -59,60 +62,64 @@ enum System {
       })
   }
 
-  static func makeFolder(_ path: String, mode: UInt32) throws(SystemError) {
+  static func makeFolder(_ path: Text, mode: UInt32) throws(SystemError) {
     // SAFETY: the C string lives through the call.
-    try call(unsafe mkdir(path, mode))
+    try call(unsafe mkdir(path.cString, mode))
   }
 
   // SAFETY: the C string lives through the call.
-  static func removeFolder(_ path: String) throws(SystemError) { try call(unsafe rmdir(path)) }
+  static func removeFolder(_ path: Text) throws(SystemError) {
+    try call(unsafe rmdir(path.cString))
+  }
 
   /// Makes a character device; its numbers are below 256.
-  static func makeDevice(_ path: String, major: UInt, minor: UInt) throws(SystemError) {
+  static func makeDevice(_ path: Text, major: UInt, minor: UInt) throws(SystemError) {
     // SAFETY: the C string lives through the call.
-    try call(unsafe mknod(path, UInt32(S_IFCHR) | 0o666, major << 8 | minor))
+    try call(unsafe mknod(path.cString, UInt32(S_IFCHR) | 0o666, major << 8 | minor))
   }
 
-  static func link(_ path: String, to target: String) throws(SystemError) {
+  static func link(_ path: Text, to target: Text) throws(SystemError) {
     // SAFETY: the C strings live through the call.
-    try call(unsafe symlink(target, path))
+    try call(unsafe symlink(target.cString, path.cString))
   }
 
-  static func unlink(_ path: String) throws(SystemError) {
+  static func unlink(_ path: Text) throws(SystemError) {
     // SAFETY: the C string lives through the call.
-    try call(unsafe CArcaGuest.unlink(path))
+    try call(unsafe CArcaGuest.unlink(path.cString))
   }
 
-  static func changeOwner(_ path: String, uid: UInt32, gid: UInt32) throws(SystemError) {
+  static func changeOwner(_ path: Text, uid: UInt32, gid: UInt32) throws(SystemError) {
     // SAFETY: the C string lives through the call.
-    try call(unsafe chown(path, uid, gid))
+    try call(unsafe chown(path.cString, uid, gid))
   }
 
-  static func changeMode(_ path: String, _ mode: UInt32) throws(SystemError) {
+  static func changeMode(_ path: Text, _ mode: UInt32) throws(SystemError) {
     // SAFETY: the C string lives through the call.
-    try call(unsafe chmod(path, mode))
+    try call(unsafe chmod(path.cString, mode))
   }
 
   // SAFETY: the C string lives through the call.
-  static func changeRoot(_ path: String) throws(SystemError) { try call(unsafe chroot(path)) }
+  static func changeRoot(_ path: Text) throws(SystemError) { try call(unsafe chroot(path.cString)) }
 
   // SAFETY: the C string lives through the call.
-  static func changeFolder(_ path: String) throws(SystemError) { try call(unsafe chdir(path)) }
+  static func changeFolder(_ path: Text) throws(SystemError) {
+    try call(unsafe chdir(path.cString))
+  }
 
-  static func status(_ path: String) throws(SystemError) -> stat {
+  static func status(_ path: Text) throws(SystemError) -> stat {
     var status = stat()
     // SAFETY: the C string and the place live through the call.
-    try call(unsafe stat(path, &status))
+    try call(unsafe stat(path.cString, &status))
     return status
   }
 
-  static func isFolder(_ path: String) throws(SystemError) -> Bool {
+  static func isFolder(_ path: Text) throws(SystemError) -> Bool {
     Int32(bitPattern: try status(path).st_mode) & S_IFMT == S_IFDIR
   }
 
   /// The names in a folder, those that start with a dot left out.
-  static func list(_ path: String) throws(SystemError) -> [[UInt8]] {
-    var names: [[UInt8]] = []
+  static func list(_ path: Text) throws(SystemError) -> [Text] {
+    var names: [Text] = []
     let fd = try open(path, O_RDONLY | O_DIRECTORY)
     // SAFETY: the folder owns the descriptor; an entry is read before the next one takes its place.
     guard let folder = unsafe fdopendir(fd) else { throw SystemError(errno: ENOMEM) }
@@ -121,34 +128,36 @@ enum System {
       let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) {
         unsafe Array($0.prefix { $0 != 0 })
       }
-      if name.first != UInt8(ascii: ".") { names.append(name) }
+      if name.first != UInt8(ascii: ".") { names.append("\(name)") }
     }
     return names
   }
 
   // MARK: - The kernel
 
-  static func loadModule(_ path: String, isPacked: Bool) throws(SystemError) {
+  static func loadModule(_ path: Text, isPacked: Bool) throws(SystemError) {
     let fd = try open(path, O_RDONLY)
     defer { close(fd) }
     // linux/module.h, MODULE_INIT_COMPRESSED_FILE: the kernel unpacks the file itself.
     let flags = isPacked ? 4 : 0
     // SAFETY: the C string, no parameters, lives through the call.
     try call(
-      unsafe "".withCString {
-        arca_syscall(Int(SYS_finit_module), Int(fd), Int(bitPattern: $0), flags)
+      unsafe ("" as Text).cString.withUnsafeBufferPointer {
+        arca_syscall(Int(SYS_finit_module), Int(fd), Int(bitPattern: $0.baseAddress), flags)
       })
   }
 
   /// A variable of this process's own environment.
-  static func environment(_ name: String) -> [UInt8]? {
+  static func environment(_ name: Text) -> [UInt8]? {
     // SAFETY: nobody changes the environment, whose strings end in NUL.
-    unsafe getenv(name).map { unsafe Array(String(cString: $0).utf8) }
+    unsafe getenv(name.cString).map {
+      unsafe Array(UnsafeRawBufferPointer(start: $0, count: strlen($0)))
+    }
   }
 
-  static func setHostname(_ name: String) throws(SystemError) {
+  static func setHostname(_ name: Text) throws(SystemError) {
     // SAFETY: the C string lives through the call.
-    try call(unsafe sethostname(name, name.utf8.count))
+    try call(unsafe sethostname(name.cString, name.utf8.count))
   }
 
   static func random(_ count: Int) throws(SystemError) -> [UInt8] {
@@ -295,7 +304,7 @@ enum System {
   /// A new terminal that belongs to `uid`, and its path.
   static func openTerminal(
     uid: UInt32
-  ) throws(SystemError) -> (ends: Streams.Ends, path: String) {
+  ) throws(SystemError) -> (ends: Streams.Ends, path: Text) {
     var (unlocked, number): (Int32, Int32) = (0, 0)
     let terminal = try open("/dev/pts/ptmx", O_RDWR | O_NOCTTY | O_NONBLOCK)
     let flags = unsafe UnsafeMutableRawPointer(bitPattern: Int(O_RDWR | O_NOCTTY | O_CLOEXEC))
@@ -319,7 +328,7 @@ enum System {
     try call(arca_ioctl(0, UInt(TIOCSCTTY), nil))
   }
 
-  static func growExt4(_ path: String, blocks: UInt64) throws(SystemError) {
+  static func growExt4(_ path: Text, blocks: UInt64) throws(SystemError) {
     let fd = try open(path, O_RDONLY | O_DIRECTORY)
     defer { close(fd) }
     var blocks = blocks
@@ -366,11 +375,11 @@ enum System {
 
   /// Replaces this process; returns only where that failed.
   static func execute(
-    _ path: String, _ arguments: [String], _ environment: [String]
+    _ path: Text, _ arguments: [Text], _ environment: [Text]
   ) throws(SystemError) {
     // SAFETY: the copies are never freed, and the pointers to them live through the call.
-    let argv = unsafe arguments.map { unsafe strdup($0) } + [nil]
-    let envp = unsafe environment.map { unsafe strdup($0) } + [nil]
-    try call(unsafe execve(path, argv, envp))
+    let argv = unsafe arguments.map { unsafe strdup($0.cString) } + [nil]
+    let envp = unsafe environment.map { unsafe strdup($0.cString) } + [nil]
+    try call(unsafe execve(path.cString, argv, envp))
   }
 }

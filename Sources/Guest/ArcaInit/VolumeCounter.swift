@@ -13,7 +13,7 @@ struct VolumeCounter {
   private var known: UInt64 = 0
 
   /// The counter of the key at `resource`.
-  init(_ resource: String, _ session: BrokerSession) throws(InitError) {
+  init(_ resource: Text, _ session: BrokerSession) throws(InitError) {
     guard let path = ResourceURI.path(resource) else {
       throw InitError(.manifest, "resource \(resource)")
     }
@@ -35,13 +35,14 @@ struct VolumeCounter {
     }
   }
 
-  private var name: String { "counter " + String(decoding: path, as: UTF8.self) }
+  private var name: Text { "counter \(path)" }
 
-  private func call(_ method: StaticString, _ query: String) throws(InitError) -> UInt64 {
+  private func call(_ method: StaticString, _ query: Text) throws(InitError) -> UInt64 {
     let random = try attempt(.environment, "getrandom", System.random(Self.nonceBytes))
     let nonce = Array(Hex.encode(random).utf8)
     let request = BrokerRequest(
-      method, Array("counter/".utf8) + path + Array("?nonce=".utf8) + nonce + Array(query.utf8))
+      method,
+      [UInt8](ascii: "counter/") + path + [UInt8](ascii: "?nonce=") + nonce + Array(query.utf8))
     let answer = try session.call(request)
     guard answer.status != 409 else {
       // Another guest has it, or had it since the read.
@@ -49,8 +50,8 @@ struct VolumeCounter {
     }
     let plaintext = try session.open(try session.accepted(answer, name), name)
     // {"generation":G,"nonce":"N"}: the nonce shows that this answers this call.
-    let start = Array("{\"generation\":".utf8)
-    let end = Array(",\"nonce\":\"".utf8) + nonce + Array("\"}".utf8)
+    let start = [UInt8](ascii: "{\"generation\":")
+    let end = [UInt8](ascii: ",\"nonce\":\"") + nonce + [UInt8](ascii: "\"}")
     let digits = plaintext.dropFirst(start.count).dropLast(end.count)
     guard plaintext.starts(with: start), plaintext.suffix(end.count).elementsEqual(end),
       plaintext.count > start.count + end.count,

@@ -8,7 +8,7 @@ struct Volumes {
   private static let flags = MS_NOSUID | MS_NODEV
   private static let devices = "/dev/.arca-volumes"
 
-  private var mounted: [String] = []
+  private var mounted: [Text] = []
   private var opened: [(volume: EncryptedVolume, number: Int32, sectors: UInt64)] = []
 
   /// Opens each volume, with the key broker's word that it is the newest state of it.
@@ -91,7 +91,7 @@ struct VolumeDisk {
 
   let volume: EncryptedVolume
   private let key: [UInt8]
-  private let path: String
+  private let path: Text
   private let disk: Disk
   private let sectors: UInt64
 
@@ -113,7 +113,7 @@ struct VolumeDisk {
   }
 
   /// The disk with the serial number `serial`.
-  private static func find(_ serial: String, _ name: String) throws(InitError) -> String {
+  private static func find(_ serial: Text, _ name: Text) throws(InitError) -> Text {
     let disk = try step(.volume, "disks") { () throws(SystemError) in
       try File.find(in: "/sys/class/block", by: "serial") { $0.elementsEqual(serial.utf8) }
     }
@@ -155,10 +155,10 @@ struct VolumeDisk {
     return header
   }
 
-  private var name: String { volume.name }
-  var named: String { "volume \(name)" }
+  private var name: Text { volume.name }
+  var named: Text { "volume \(name)" }
 
-  private func refusal(_ text: String) -> InitError {
+  private func refusal(_ text: Text) -> InitError {
     InitError(.volume, "\(named): \(text)")
   }
 
@@ -216,7 +216,7 @@ struct VolumeDisk {
 
   /// Writes the empty file system of the initrd, zeros included: what was never written reads as
   /// forged.
-  private func writeTemplate(to path: String, sectors: UInt64) throws(SystemError) {
+  private func writeTemplate(to path: Text, sectors: UInt64) throws(SystemError) {
     let template = try File.read("/volume", bytesMax: 1 << 20)
     let device = try Disk(path)
     defer { device.close() }

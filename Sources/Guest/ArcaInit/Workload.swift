@@ -1,3 +1,4 @@
+import ArcaBytes
 import ArcaManifest
 import ArcaWire
 import CArcaGuest
@@ -29,7 +30,7 @@ enum Workload {
     }
     if pid == 0 {
       let error = becomeWorkload(process, streams, surroundings)
-      _ = try? System.write(report.writing, [error.failure.rawValue] + error.detail, from: 0)
+      _ = try? System.write(report.writing, [error.failure.rawValue] + error.detail.utf8, from: 0)
       _exit(1)
     }
     System.close(report.writing)
@@ -38,7 +39,7 @@ enum Workload {
     let bytes = (try? System.read(report.reading, 2048)) ?? []
     System.close(report.reading)
     if let first = bytes.first {
-      throw InitError(GuestFailure(rawValue: first) ?? .environment, Array(bytes.dropFirst()))
+      throw InitError(GuestFailure(rawValue: first) ?? .environment, "\(bytes.dropFirst())")
     }
     return pid
   }
@@ -124,15 +125,13 @@ enum Command {
     }
   }
 
-  private static func candidates(_ program: String, _ env: [String]) -> [String] {
+  private static func candidates(_ program: Text, _ env: [Text]) -> [Text] {
     if program.utf8.contains(UInt8(ascii: "/")) { return [program] }
-    let key = Array("PATH=".utf8)
-    var path = Array(defaultPath.utf8)
-    for variable in env where variable.utf8.starts(with: key) {
-      path = Array(variable.utf8.dropFirst(key.count))
-    }
-    return path.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false).map {
-      ($0.isEmpty ? "." : String(decoding: $0, as: UTF8.self)) + "/" + program
+    let path = env.last { $0.utf8.starts(ascii: "PATH=") }?.utf8.dropFirst(5)
+    return (path ?? defaultPath.utf8[...]).split(
+      separator: UInt8(ascii: ":"), omittingEmptySubsequences: false
+    ).map {
+      $0.isEmpty ? "./\(program)" : "\($0)/\(program)"
     }
   }
 }

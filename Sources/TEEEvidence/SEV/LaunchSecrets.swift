@@ -6,7 +6,7 @@ import ArcaBytes
 /// a map from `repository/type/tag` to bytes.
 public struct LaunchSecrets: Sendable {
   /// The entry's GUID, by which Linux names its file.
-  public static let guid = "379975da-0f65-4ef7-a5a3-82666c490eee"
+  public static let guid: Text = "379975da-0f65-4ef7-a5a3-82666c490eee"
   /// OVMF keeps this many bytes for the whole table (AmdSevX64.fdf, SevLaunchSecret).
   public static let bytesMax = 3072
 
@@ -34,9 +34,9 @@ public struct LaunchSecrets: Sendable {
   /// The entry's content from the securityfs at `root`, removed there once it is read: with the
   /// file the kernel wipes the memory behind it (Linux, `Documentation/security/secrets/coco.rst`).
   public static func take<Files: TSMFiles>(
-    at root: String, _ files: inout Files
+    at root: Text, _ files: inout Files
   ) throws(Files.Failure) -> [UInt8] {
-    let path = root + "/secrets/coco/" + guid
+    let path: Text = "\(root)/secrets/coco/\(guid)"
     let content = try files.read(path, bytesMax: bytesMax + 1)
     try files.removeFile(path)
     return content

@@ -9,7 +9,7 @@ public struct SNPCertificateTable: Sendable {
   public static let entriesMax = 16
 
   /// What an entry holds, by the name that the key broker protocol has for it.
-  public enum Kind: String, Sendable, CaseIterable {
+  public enum Kind: Text, Sendable, CaseIterable {
     /// Versioned chip endorsement key.
     case vcek = "VCEK"
     /// Versioned loaded endorsement key.
@@ -23,7 +23,7 @@ public struct SNPCertificateTable: Sendable {
 
     /// The GUID in the order in which it is written.
     public var guid: [UInt8] {
-      let digits =
+      let digits: Text =
         switch self {
         case .vcek: "63da758de6644564adc5f4b93be8accd"
         case .vlek: "a8074bc2a25a483eaae639c045a0b8a1"

@@ -7,7 +7,7 @@ import ArcaBytes
 /// `generation` counts writes, so that a request in which somebody else wrote is found out.
 public enum TSMReport {
   /// Who makes reports in a kind of TEE.
-  public enum Provider: String, Sendable {
+  public enum Provider: Text, Sendable {
     /// The SNP guest driver.
     case snp = "sev_guest"
     /// The TDX guest driver.
@@ -17,9 +17,9 @@ public enum TSMReport {
   /// Asks for evidence over 64 bytes of report data, beneath the folder `root` of configfs-tsm: the
   /// report or quote and, for SNP, the certificate table that the host gave along.
   public static func request<Files: TSMFiles>(
-    _ reportData: [UInt8], from provider: Provider, at root: String, _ files: inout Files
+    _ reportData: [UInt8], from provider: Provider, at root: Text, _ files: inout Files
   ) throws(TSMFault<Files.Failure>) -> [UInt8] {
-    let folder = root + "/arca"
+    let folder: Text = "\(root)/arca"
     do { try files.makeFolder(folder) } catch { throw .file("report", error) }
     do throws(TSMFault<Files.Failure>) {
       let report = try ask(reportData, provider, folder, &files)
@@ -32,7 +32,7 @@ public enum TSMReport {
   }
 
   private static func ask<Files: TSMFiles>(
-    _ reportData: [UInt8], _ provider: Provider, _ folder: String, _ files: inout Files
+    _ reportData: [UInt8], _ provider: Provider, _ folder: Text, _ files: inout Files
   ) throws(TSMFault<Files.Failure>) -> [UInt8] {
     let named = line(try files.read("provider", in: folder, 0...64))
     guard provider.rawValue.utf8.elementsEqual(named) else { throw .provider(named) }
@@ -48,7 +48,7 @@ public enum TSMReport {
   }
 
   private static func generation<Files: TSMFiles>(
-    _ folder: String, _ files: inout Files
+    _ folder: Text, _ files: inout Files
   ) throws(TSMFault<Files.Failure>) -> UInt64 {
     let digits = line(try files.read("generation", in: folder, 0...32))
     guard let value = Digits.number(digits, digitsMax: 18) else { throw .generation }
