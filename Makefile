@@ -135,7 +135,8 @@ bench: guest ## Measure and render docs/benchmarks.md; BENCH_CROWD="1 10 50 100"
 	@$(MAKE) --no-print-directory deps PACKAGES="$(PACKAGES) $(BENCH_PACKAGES)"
 	Examples/debian-image.sh $(OUT)/bench/busybox '{"Entrypoint":["/bin/busybox"]}' busybox-static
 	@mkdir -p $(OUT)/bench/results
-	$(SUDO) Benchmarks/Start/start.sh oci:$(OUT)/bench/busybox > $(OUT)/bench/results/start.json
+	$(SUDO) python3 Benchmarks/Start/start.py $(OUT)/bench/busybox > $(OUT)/bench/results/start.json
+	$(SUDO) python3 Benchmarks/Instructions/count.py > $(OUT)/bench/results/instructions.json
 	$(SUDO) python3 Benchmarks/Start/crowd.py $(OUT)/bench/busybox $(BENCH_CROWD) > $(OUT)/bench/results/crowd.json
 	$(SUDO) python3 Benchmarks/Start/through_engines.py $(OUT)/bench/busybox > $(OUT)/bench/results/engines.json
 	$(SUDO) Benchmarks/Steady/steady.sh > $(OUT)/bench/results/steady.json

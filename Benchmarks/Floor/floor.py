@@ -74,7 +74,7 @@ def disk(number, path, access):
             "-device", f"virtio-blk-pci,drive=d{number}"]
 
 
-def start(guest, archive, image=None, memory=512, volume=None, tap=None):
+def start(guest, archive, image=None, memory=512, volume=None, tap=None, plugin=None):
     """Starts a guest, as what `initrd` was given needs it: its process, and our end of its port."""
     ours, theirs = socket.socketpair()
     kvm = accelerator() == "kvm"
@@ -84,6 +84,8 @@ def start(guest, archive, image=None, memory=512, volume=None, tap=None):
     if tap:
         devices += ["-netdev", f"tap,id=net0,ifname={tap},script=no,downscript=no",
                     "-device", "virtio-net-pci,netdev=net0,mac=52:54:00:61:72:63,romfile="]
+    if plugin:
+        devices += ["-plugin", plugin]
     # A container has a share of the processors of its own; on a busy machine that matters.
     group = pathlib.Path(GROUPS, f"arca-floor-{os.getpid()}-{ours.fileno()}")
     try:

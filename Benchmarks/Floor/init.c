@@ -21,6 +21,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../Instructions/mark.h"
+
 #define COMPRESSED_FILE 4  // MODULE_INIT_COMPRESSED_FILE of linux/module.h
 
 static void load_modules(void) {
@@ -111,8 +113,9 @@ int main(void) {
       _exit(1);
     }
     while (wait(NULL) != program) continue;
-  } else if (write(output, "started\n", 8) != 8) {
-    return 1;
+  } else {
+    MARK();
+    if (write(output, "started\n", 8) != 8) return 1;
   }
   sync();
   reboot(RB_POWER_OFF);
