@@ -8,7 +8,7 @@ struct Root {
   private static let device = "/dev/vda"
   private static let name = "root"
   private static let keyBytes = 64
-  /// In KiB. The kernel's own choice is thousands, all hashed for the first byte that is used.
+  /// KiB, in place of the kernel's thousands, all of which are hashed for the first byte used.
   private static let readAhead = [UInt8](ascii: "512")
   /// What a read-only root has for mount points that the image lacks, before it is closed.
   private static let readOnlyScratchBytes: UInt64 = 1 << 20
