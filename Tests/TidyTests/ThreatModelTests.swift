@@ -48,6 +48,35 @@ import Testing
     }
   }
 
+  /// The lines that mutants.txt takes away, each run of them with its file.
+  static let takenAway: [(path: String, lines: [Substring])] = {
+    let list = TidyTests.root.appending(path: "Tests/Integration/mutants.txt")
+    let text = (try? String(contentsOf: list, encoding: .utf8)) ?? ""
+    var path = ""
+    var runs: [(path: String, lines: [Substring])] = []
+    for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
+      switch line.first {
+      case "-":
+        if runs.last?.path != path || runs.last?.lines.isEmpty ?? true { runs.append((path, [])) }
+        runs[runs.count - 1].lines.append(line.dropFirst())
+      case "=", "?", "!", "#", nil: break
+      case "+": runs.append((path, []))
+      default: path = String(line)
+      }
+    }
+    return runs.filter { !$0.lines.isEmpty }
+  }()
+
+  @Test func whatIsTakenAwayStandsInItsFileOnce() throws {
+    #expect(Self.takenAway.count >= 50)
+    for run in Self.takenAway {
+      let file = TidyTests.root.appending(path: run.path)
+      let text = "\n" + (try String(contentsOf: file, encoding: .utf8))
+      let count = text.components(separatedBy: "\n\(run.lines.joined(separator: "\n"))\n").count - 1
+      #expect(count == 1, "\(run.path): \(run.lines.first ?? "")")
+    }
+  }
+
   @Test func ofEveryAttackTheDefenceIsTakenAwayOrIsNotOurs() {
     let names = Set(Self.attacks.map(\.name))
     let mutated = Set(Self.mutants("="))
