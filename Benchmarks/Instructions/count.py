@@ -124,18 +124,13 @@ def main():
             (work / name).mkdir()
             guest = arca.parents[1] / "lib/arca/guest"
             archive = floor.initrd(guest, work / name, command, ["overlay"] if command else [])
-            process, _ = floor.start(guest, archive, image, plugin=work / "plugin.so")
+            process, _ = floor.start(guest, archive, image, plugin=f"{work}/plugin.so,out={work}/count")
             return process.kill
 
-        if os.path.exists("/count"):
-            give_up("/count is in the way")
-        os.mkfifo("/count")
-        try:
-            ours = count(root / "count", arca_run)
-            init = count("/count", lambda: floor_run("init", []))
-            program = count("/count", lambda: floor_run("program", ["/usr/bin/mark"], erofs))
-        finally:
-            os.unlink("/count")
+        os.mkfifo(work / "count")
+        ours = count(root / "count", arca_run)
+        init = count(work / "count", lambda: floor_run("init", []))
+        program = count(work / "count", lambda: floor_run("program", ["/usr/bin/mark"], erofs))
     found = {"arca": summary(ours), "floor": summary(init), "floorWithImage": summary(program)}
     print("\n".join(beyond(ours, program, options.symbols)) if options.symbols else json.dumps(found, indent=2))
 

@@ -2,7 +2,7 @@
 // to the mark: the instruction of mark.h, which nothing else holds.
 //
 // QEMU's documentation, "TCG Plugins": version 1 of the interface, as in QEMU 4.2 to 8.2, whose
-// header distributions do not package. Its records go to the FIFO /count.
+// header distributions do not package. Its records go to the file that its argument `out=` names.
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -53,8 +53,9 @@ static void translated(uint64_t id, struct qemu_plugin_tb *tb) {
 }
 
 int qemu_plugin_install(uint64_t id, const void *info, int count, char **arguments) {
-  (void)info, (void)count, (void)arguments;
-  out = fopen("/count", "w");
+  (void)info;
+  if (count != 1 || strncmp(arguments[0], "out=", 4)) return 1;
+  out = fopen(arguments[0] + 4, "w");
   if (!out) return 1;
   qemu_plugin_register_vcpu_tb_trans_cb(id, translated);
   return 0;

@@ -36,7 +36,8 @@ def floor_start(guest, archive, image=None):
     begin = time.monotonic()
     process, channel = floor.start(guest, archive, image)
     try:
-        channel.recv(1)
+        if not channel.recv(1):
+            raise SystemExit("the floor ended without a word")
         return milliseconds(begin)
     finally:
         process.kill()
