@@ -111,16 +111,16 @@ struct OuterRoot {
   /// The one that has been the newest so far stays: somebody may be about to use it.
   private func removeOld() {
     let kept = index().last
-    let mounts = System.names(in: "/proc").filter { Int($0) != nil }.compactMap {
-      try? String(contentsOfFile: "/proc/\($0)/mountinfo", encoding: .utf8)
+    let names = System.names(in: base)
+    var old = names.filter { $0.hasPrefix(Self.prefix) && $0 != kept }
+    for process in System.names(in: "/proc") where !old.isEmpty && Int(process) != nil {
+      let path = "/proc/\(process)/mountinfo"
+      guard let mounts = try? String(contentsOfFile: path, encoding: .utf8) else { continue }
+      old.removeAll { mounts.contains("/\($0) ") }
     }
-    for name in System.names(in: base) {
-      // It gets its name last.
-      let isUnfinished = name.hasPrefix(Self.unfinished)
-      let isOld = name.hasPrefix(Self.prefix) && name != kept
-      if isUnfinished || isOld && !mounts.contains(where: { $0.contains("/\(name) ") }) {
-        try? FileManager.default.removeItem(atPath: "\(base)/\(name)")
-      }
+    // A root gets its name last.
+    for name in old + names.filter({ $0.hasPrefix(Self.unfinished) }) {
+      try? FileManager.default.removeItem(atPath: "\(base)/\(name)")
     }
   }
 

@@ -10,7 +10,7 @@ extension GuestTests {
       #expect(initrd.count <= 3_000_000)
       let initBytes = try #require(size(of: "init", inArchive: initrd))
       let cryptographyBytes = try release().cryptographyBytes
-      #expect((50_000...200_000).contains(cryptographyBytes))
+      #expect((100_000...130_000).contains(cryptographyBytes))
       #expect((10_000...300_000).contains(initBytes - cryptographyBytes))
     }
 
